@@ -79,6 +79,14 @@ impl Digest {
         self.bytes.get(..self.algorithm.size()).unwrap_or(&self.bytes)
     }
 
+    /// The bytes, to be filled in place.
+    #[must_use]
+    #[inline]
+    pub fn as_bytes_mut(&mut self) -> &mut [u8] {
+        // Never the bytes beyond the size: they stay zero.
+        self.bytes.get_mut(..self.algorithm.size()).unwrap_or_default()
+    }
+
     /// Whether every bit is zero.
     #[must_use]
     pub fn is_zeros(&self) -> bool {
@@ -125,7 +133,7 @@ impl Digest {
     #[inline]
     fn build(algorithm: Algorithm, fill: impl FnOnce(&mut [u8])) -> Self {
         let mut digest = Self::zeros(algorithm);
-        fill(digest.bytes.get_mut(..algorithm.size()).unwrap_or_default());
+        fill(digest.as_bytes_mut());
         digest
     }
 }

@@ -20,6 +20,11 @@ compile_error!("enable at least one of the algorithm features: sha1, sha256, sha
 mod algorithm;
 mod digest;
 pub mod hex;
+pub mod kernel;
+pub mod provider;
+mod register;
 
 pub use algorithm::{Algorithm, Hasher, UnknownAlgorithm};
 pub use digest::{Digest, ParseError, WrongAlgorithm};
+pub use provider::{ErrorKind, Provider, RegisterId};
+pub use register::{Banks, Initial, Powers, Presentation, Register, Value, is_name};
