@@ -9,7 +9,7 @@ use std::time::Instant;
 use anyhow::{Result, bail};
 
 use crate::evmctl::{self, Pcrs};
-use crate::task::Outcome;
+use crate::task::{Outcome, Verdict};
 use crate::{ima, tsm, workspace};
 
 /// Entries of the list unless told otherwise.
@@ -34,12 +34,12 @@ pub(crate) fn run(entries: usize) -> Result<Outcome> {
     fs::write(&ascii, &made.ascii)?;
     fs::write(&file, evmctl::pcr_file(&made.pcr))?;
     let pcrs = [Pcrs { file, pcr10: made.pcr }];
-    if let Err(said) = evmctl::judge(&pcrs, &binary)? {
+    if let Verdict::Rejected(said) = evmctl::judge(&pcrs, &binary)? {
         bail!("evmctl rejects the list: {said}");
     }
     for list in [&binary, &ascii] {
-        if !tsm::replay(&tsm, &made.pcr, list)? {
-            bail!("tsm rejects the list {}", list.display());
+        if let Verdict::Rejected(said) = tsm::replay(&tsm, &made.pcr, list)? {
+            bail!("tsm rejects the list {}: {said}", list.display());
         }
     }
 

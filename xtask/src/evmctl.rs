@@ -8,6 +8,7 @@ use anyhow::{Context as _, Result};
 use tsm_core::{Algorithm, Digest};
 
 use crate::shell;
+use crate::task::Verdict;
 
 /// The banks evmctl 1.4 knows. Given another it reads nothing and exits with 0; given more than
 /// two files it refuses.
@@ -70,21 +71,21 @@ pub(crate) fn command(pcrs: &[Pcrs], list: &Path) -> Command {
     evmctl
 }
 
-/// Whether evmctl says that the list explains all the values; what it said otherwise.
+/// Whether evmctl says that the list explains all the values.
 ///
 /// # Errors
 ///
 /// evmctl cannot be run.
-pub(crate) fn judge(pcrs: &[Pcrs], list: &Path) -> Result<core::result::Result<(), String>> {
+pub(crate) fn judge(pcrs: &[Pcrs], list: &Path) -> Result<Verdict> {
     let output = shell::capture(&mut command(pcrs, list))?;
     let mut said = String::from_utf8_lossy(&output.stdout).into_owned();
     said.push_str(&String::from_utf8_lossy(&output.stderr));
     // Neither is enough: status 0 without the text is a bank it does not know, the text without
     // status 0 is an entry whose digest is not that of its data.
     if output.status.success() && said.contains("Matched per TPM bank calculated digest(s)") {
-        return Ok(Ok(()));
+        return Ok(Verdict::Holds);
     }
-    Ok(Err(said))
+    Ok(Verdict::Rejected(said))
 }
 
 fn pcr10(bank: &str, text: &str) -> Result<Digest> {

@@ -2,6 +2,7 @@
 //! Differential test: `tsm replay` and evmctl judge the same IMA lists, untouched and damaged.
 
 use core::iter;
+use core::ops::Range;
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -10,7 +11,7 @@ use anyhow::{Context as _, Result, bail};
 
 use crate::evmctl::{self, Pcrs};
 use crate::ima::{self, Entry};
-use crate::task::Outcome;
+use crate::task::{Outcome, Verdict};
 use crate::{shell, tsm, workspace};
 
 const LIST: &str = "ima_binary_runtime_measurements";
@@ -81,25 +82,31 @@ fn compare(tsm: &Path, boot: &Path, damaged: &Path) -> Result<Comparison> {
     }
     let path = boot.join(LIST);
     let list = fs::read(&path)?;
-    let ours = holds(tsm, &pcrs, &path)?;
+    let ours = judge(tsm, &pcrs, &path)?;
     match (evmctl::judge(&pcrs, &path)?, ours) {
-        (Ok(()), true) => {}
-        (Ok(()), false) => bail!("evmctl accepts the list, tsm rejects it"),
+        (Verdict::Holds, Verdict::Holds) => {}
+        (Verdict::Holds, Verdict::Rejected(said)) => {
+            bail!("evmctl accepts the list, tsm rejects it: {said}")
+        }
         // A refusal is a limit of evmctl: lists that mix `ima` with other templates.
-        (Err(said), true) if !said.contains("Failed to match") => {
+        (Verdict::Rejected(said), Verdict::Holds) if !said.contains("Failed to match") => {
             let last = said.lines().last().unwrap_or_default();
             return Ok(Comparison::NotForEvmctl(format!("it says: {last}")));
         }
-        (Err(said), true) => bail!("tsm accepts the list, evmctl rejects it: {said}"),
-        (Err(said), false) => bail!("both reject what a kernel wrote: {said}"),
+        (Verdict::Rejected(said), Verdict::Holds) => {
+            bail!("tsm accepts the list, evmctl rejects it: {said}")
+        }
+        (Verdict::Rejected(evmctl), Verdict::Rejected(tsm)) => {
+            bail!("both reject what a kernel wrote: evmctl: {evmctl}\ntsm: {tsm}")
+        }
     }
     let mut count = 0;
     for (what, bytes) in damage(&list)? {
         fs::write(damaged, bytes)?;
-        if evmctl::judge(&pcrs, damaged)?.is_ok() {
+        if let Verdict::Holds = evmctl::judge(&pcrs, damaged)? {
             bail!("evmctl accepts the list with {what}");
         }
-        if holds(tsm, &pcrs, damaged)? {
+        if let Verdict::Holds = judge(tsm, &pcrs, damaged)? {
             bail!("tsm accepts the list with {what}; kept as {}", damaged.display());
         }
         count += 1;
@@ -107,13 +114,14 @@ fn compare(tsm: &Path, boot: &Path, damaged: &Path) -> Result<Comparison> {
     Ok(Comparison::Agree { damaged: count })
 }
 
-/// Whether the list explains PCR 10 in every bank, as far as tsm says.
-fn holds(tsm: &Path, pcrs: &[Pcrs], list: &Path) -> Result<bool> {
-    let mut all = true;
+/// What tsm says about PCR 10: holds if it does in every bank.
+fn judge(tsm: &Path, pcrs: &[Pcrs], list: &Path) -> Result<Verdict> {
     for Pcrs { pcr10, .. } in pcrs {
-        all &= tsm::replay(tsm, pcr10, list)?;
+        if let Verdict::Rejected(said) = tsm::replay(tsm, pcr10, list)? {
+            return Ok(Verdict::Rejected(said));
+        }
     }
-    Ok(all)
+    Ok(Verdict::Holds)
 }
 
 /// Copies of the list that must be rejected, each with its description.
@@ -125,26 +133,25 @@ fn damage(list: &[u8]) -> Result<Vec<(String, Vec<u8>)>> {
         copy.get_mut(at).into_iter().for_each(|byte| *byte ^= 1);
         copies.push((format!("bit 0 of byte {at} flipped"), copy));
     }
-    // Removing or moving entries leaves each of them intact. A list of one entry has nothing to
-    // remove: what remains is no list.
-    for (n, pair) in entries.windows(2).enumerate() {
-        let [first, second] = pair else { continue };
-        let [one, two] = [&first.all, &second.all].map(|e| list.get(e.clone()).unwrap_or_default());
-        if n == 0 || n + 2 == entries.len() {
-            let gone = if n == 0 { &first.all } else { &second.all };
-            let before = list.get(..gone.start).unwrap_or_default();
-            let after = list.get(gone.end..).unwrap_or_default();
-            copies.push((format!("the entry at {} removed", gone.start), [before, after].concat()));
-        }
-        if n == entries.len() / 2 && one != two {
-            let before = list.get(..first.all.start).unwrap_or_default();
-            let after = list.get(second.all.end..).unwrap_or_default();
-            let copy = [before, two, one, after].concat();
-            copies.push((format!("the entries at {} exchanged", first.all.start), copy));
-        }
+    // What follows leaves each entry intact. A list of one entry has nothing to remove.
+    let part = |range: Range<usize>| list.get(range).unwrap_or_default();
+    if let [first, .., last] = &entries[..] {
+        copies.push(("its first entry removed".into(), part(first.all.end..list.len()).to_vec()));
+        copies.push(("its last entry removed".into(), part(0..last.all.start).to_vec()));
+    }
+    // Two violations have the same digest: their order cannot be seen.
+    let differ = |pair: &&[Entry]| match pair {
+        [a, b] => part(a.digest.clone()) != part(b.digest.clone()),
+        _ => false,
+    };
+    if let Some([a, b]) = entries.windows(2).filter(differ).next_back() {
+        let order = [0..a.all.start, b.all.clone(), a.all.clone(), b.all.end..list.len()];
+        let copy = order.map(part).concat();
+        copies
+            .push((format!("the entries at {} and {} exchanged", a.all.start, b.all.start), copy));
     }
     let cut = list.len().saturating_sub(1);
-    copies.push(("its last byte cut off".into(), list.get(..cut).unwrap_or_default().to_vec()));
+    copies.push(("its last byte cut off".into(), part(0..cut).to_vec()));
     Ok(copies)
 }
 

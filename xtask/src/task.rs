@@ -15,6 +15,14 @@ pub(crate) enum Outcome {
     Absent(String),
 }
 
+/// What a program says about a log.
+pub(crate) enum Verdict {
+    /// The log explains the value.
+    Holds,
+    /// It does not, or it is no log; the program's own words.
+    Rejected(String),
+}
+
 /// Runs one command and prints its closing line.
 ///
 /// # Errors

@@ -9,6 +9,7 @@ use serde_json::Value;
 use tsm_core::Digest;
 
 use crate::shell;
+use crate::task::Verdict;
 use crate::workspace;
 
 const PACKAGE: &str = "tsm-cli";
@@ -38,33 +39,27 @@ pub(crate) fn replay_command(tsm: &Path, expected: &Digest, list: &Path) -> Comm
     replay
 }
 
-/// Runs [`replay_command`] and returns whether the list explains the value. Input that is no list
-/// explains nothing.
+/// Runs [`replay_command`]. Input that is no list explains nothing.
 ///
 /// # Errors
 ///
-/// Wrong use, or an answer whose status and text contradict each other.
-pub(crate) fn replay(tsm: &Path, expected: &Digest, list: &Path) -> Result<bool> {
-    let mut command = replay_command(tsm, expected, list);
-    let output = shell::capture(&mut command)?;
+/// tsm died, or its status and its text contradict each other.
+pub(crate) fn replay(tsm: &Path, expected: &Digest, list: &Path) -> Result<Verdict> {
+    let output = shell::capture(&mut replay_command(tsm, expected, list))?;
     let text = String::from_utf8_lossy(&output.stdout);
     let said = String::from_utf8_lossy(&output.stderr);
     let status = output.status.code().with_context(|| format!("tsm died: {said}"))?;
     if status == 2 {
-        // Bad input and wrong use share this status; wrong use must not count as an answer.
-        if said.contains("Usage") || said.contains("usage") {
-            bail!("tsm does not know these arguments: {command:?}\n{said}");
-        }
-        return Ok(false);
+        return Ok(Verdict::Rejected(said.into_owned()));
     }
     let answer: Value = serde_json::from_str(&text).with_context(|| format!("{text}{said}"))?;
     check_schema(&answer)?;
     let holds = answer.get("holds").and_then(Value::as_bool);
     let complete = register_match(&answer, expected).is_some_and(|m| m == "complete");
     match (status, holds) {
-        (0, Some(true)) if complete => Ok(true),
-        (1, Some(false)) => Ok(false),
-        _ => bail!("tsm contradicts itself: status {status}, {text}"),
+        (0, Some(true)) if complete => Ok(Verdict::Holds),
+        (1, Some(false)) => Ok(Verdict::Rejected(text.into_owned())),
+        _ => bail!("tsm contradicts itself: status {status}, {text}{said}"),
     }
 }
 

@@ -46,6 +46,13 @@ impl Algorithm {
         Self::Sha512,
     ];
 
+    /// Some algorithm, for places that are not used.
+    #[allow(clippy::panic, reason = "evaluated at compile time; lib.rs says what to do")]
+    pub(crate) const FIRST: Self = match Self::ALL {
+        [first, ..] => *first,
+        [] => panic!("no algorithm is compiled in"),
+    };
+
     /// The number of algorithms with every feature on. A register has at most one bank per
     /// algorithm, so this bounds the banks of a register.
     pub const MAX: usize = 4;

@@ -59,7 +59,10 @@ impl Digest {
         let (name, digits) = text.split_at_checked(slash).ok_or(ParseError::NoSlash)?;
         let digits = digits.get(1..).ok_or(ParseError::NoSlash)?;
         let algorithm = Algorithm::from_name(name).ok_or(ParseError::UnknownAlgorithm)?;
-        if digits.len().checked_div(2) != Some(algorithm.size()) || digits.len() & 1 == 1 {
+        if digits.len() & 1 == 1 {
+            return Err(ParseError::OddDigits);
+        }
+        if digits.len() != algorithm.size().saturating_mul(2) {
             return Err(ParseError::Length);
         }
         Self::from_hex(algorithm, digits).ok_or(ParseError::Digit)
@@ -179,9 +182,11 @@ pub enum ParseError {
     NoSlash,
     /// The algorithm is unknown or not compiled in.
     UnknownAlgorithm,
+    /// An odd number of hex digits.
+    OddDigits,
     /// Not exactly two digits for each byte of the algorithm's digest.
     Length,
-    /// A character that is not a lower-case hex digit.
+    /// A character that is not a lower-case hex digit; upper case is not.
     Digit,
 }
 
@@ -190,6 +195,7 @@ impl fmt::Display for ParseError {
         f.write_str(match self {
             Self::NoSlash => "not <algorithm>/<hex>: the slash is missing",
             Self::UnknownAlgorithm => "unknown hash algorithm",
+            Self::OddDigits => "odd number of hex digits",
             Self::Length => "wrong number of hex digits for this algorithm",
             Self::Digit => "not a lower-case hex digit",
         })
@@ -245,7 +251,7 @@ mod tests {
         for (text, error) in [
             ("sha1", ParseError::NoSlash),
             ("md5/00", ParseError::UnknownAlgorithm),
-            (&good[..good.len() - 1], ParseError::Length),
+            (&good[..good.len() - 1], ParseError::OddDigits),
             (&good[..good.len() - 2], ParseError::Length),
             (&format!("{good}00"), ParseError::Length),
             (&good.replace("/0", "/A"), ParseError::Digit),

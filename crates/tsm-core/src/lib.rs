@@ -21,10 +21,16 @@ mod algorithm;
 mod digest;
 pub mod hex;
 pub mod kernel;
+pub mod log;
 pub mod provider;
 mod register;
+pub mod replay;
+
+#[cfg(test)]
+mod testing;
 
 pub use algorithm::{Algorithm, Hasher, UnknownAlgorithm};
 pub use digest::{Digest, ParseError, WrongAlgorithm};
+pub use log::{Limits, RecordLog};
 pub use provider::{ErrorKind, Provider, RegisterId};
 pub use register::{Banks, Initial, Powers, Presentation, Register, Value, is_name};
