@@ -79,6 +79,10 @@ fn fuzz(target: &str, corpus: &Path, seconds: u32) -> Result<()> {
     let args = ["run", "nightly", "cargo", "fuzz", "run", "--fuzz-dir", "fuzz", "--target-dir"];
     let mut fuzz = shell::program("rustup", &args);
     fuzz.arg(target_dir).arg(target).arg(corpus).arg("--");
-    fuzz.arg(format!("-max_total_time={seconds}")).args(["-timeout=10", "-verbosity=0", "-print_final_stats=1"]);
+    fuzz.arg(format!("-max_total_time={seconds}")).args([
+        "-timeout=10",
+        "-verbosity=0",
+        "-print_final_stats=1",
+    ]);
     shell::run(&mut fuzz).context("what it found is under fuzz/artifacts")
 }
