@@ -144,7 +144,7 @@ fn damage(list: &[u8]) -> Result<Vec<(String, Vec<u8>)>> {
         [a, b] => part(a.digest.clone()) != part(b.digest.clone()),
         _ => false,
     };
-    if let Some([a, b]) = entries.windows(2).filter(differ).next_back() {
+    if let Some([a, b]) = entries.windows(2).rfind(differ) {
         let order = [0..a.all.start, b.all.clone(), a.all.clone(), b.all.end..list.len()];
         let copy = order.map(part).concat();
         copies
