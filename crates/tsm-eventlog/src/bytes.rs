@@ -1,0 +1,176 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Bytes of a log that may stand there as hexadecimal text, read without a buffer.
+
+use core::fmt;
+
+use tsm_core::hex::{self, Hex};
+
+/// Bytes in a log: raw in a binary list, lower-case hexadecimal in a text list.
+///
+/// Equality compares the bytes meant, not how they are written.
+#[derive(Clone, Copy)]
+pub struct Bytes<'a>(Repr<'a>);
+
+#[derive(Clone, Copy)]
+enum Repr<'a> {
+    Raw(&'a [u8]),
+    /// An even number of lower-case hex digits, as text.
+    Hex(&'a [u8]),
+}
+
+impl<'a> Bytes<'a> {
+    pub(crate) const fn raw(bytes: &'a [u8]) -> Self {
+        Self(Repr::Raw(bytes))
+    }
+
+    /// `None` if these are not lower-case hex digits, two for each byte.
+    pub(crate) fn hex(digits: &'a [u8]) -> Option<Self> {
+        let (pairs, rest) = digits.as_chunks::<2>();
+        let valid = rest.is_empty() && pairs.iter().all(|pair| hex::decode(pair, &mut [0]));
+        valid.then_some(Self(Repr::Hex(digits)))
+    }
+
+    /// The number of bytes.
+    #[must_use]
+    pub const fn len(&self) -> usize {
+        match self.0 {
+            Repr::Raw(bytes) => bytes.len(),
+            Repr::Hex(digits) => digits.len() / 2,
+        }
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The bytes as a slice of the list, if the list holds them raw.
+    #[must_use]
+    pub const fn as_raw(&self) -> Option<&'a [u8]> {
+        match self.0 {
+            Repr::Raw(bytes) => Some(bytes),
+            Repr::Hex(_) => None,
+        }
+    }
+
+    /// The bytes one by one.
+    #[must_use]
+    pub fn iter(&self) -> BytesIter<'a> {
+        BytesIter(self.0)
+    }
+
+    /// Copies the bytes to the front of `out` and returns them, or `None` if `out` is too small.
+    #[must_use]
+    pub fn copy_to<'o>(&self, out: &'o mut [u8]) -> Option<&'o [u8]> {
+        let out = out.get_mut(..self.len())?;
+        match self.0 {
+            Repr::Raw(bytes) => out.copy_from_slice(bytes),
+            Repr::Hex(digits) => {
+                if !hex::decode(digits, out) {
+                    return None; // cannot be: checked when it was made
+                }
+            }
+        }
+        Some(out)
+    }
+}
+
+impl<'a> IntoIterator for Bytes<'a> {
+    type Item = u8;
+    type IntoIter = BytesIter<'a>;
+
+    fn into_iter(self) -> BytesIter<'a> {
+        self.iter()
+    }
+}
+
+impl PartialEq for Bytes<'_> {
+    fn eq(&self, other: &Self) -> bool {
+        self.len() == other.len() && self.iter().eq(other.iter())
+    }
+}
+
+impl Eq for Bytes<'_> {}
+
+impl PartialEq<[u8]> for Bytes<'_> {
+    fn eq(&self, other: &[u8]) -> bool {
+        *self == Bytes::raw(other)
+    }
+}
+
+impl fmt::Display for Bytes<'_> {
+    /// Lower-case hexadecimal.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.iter().try_for_each(|byte| fmt::Display::fmt(&Hex(&[byte]), f))
+    }
+}
+
+impl fmt::Debug for Bytes<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// The iterator of [`Bytes::iter`].
+#[derive(Clone)]
+pub struct BytesIter<'a>(Repr<'a>);
+
+impl Iterator for BytesIter<'_> {
+    type Item = u8;
+
+    fn next(&mut self) -> Option<u8> {
+        match &mut self.0 {
+            Repr::Raw(bytes) => bytes.split_off_first().copied(),
+            Repr::Hex(digits) => {
+                let (pair, rest) = digits.split_first_chunk::<2>()?;
+                *digits = rest;
+                let mut byte = [0];
+                // Checked when it was made, so this is always true.
+                hex::decode(pair, &mut byte).then_some(byte[0])
+            }
+        }
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        let len = Bytes(self.0).len();
+        (len, Some(len))
+    }
+}
+
+impl ExactSizeIterator for BytesIter<'_> {}
+
+impl fmt::Debug for BytesIter<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&Bytes(self.0), f)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hex_and_raw_are_the_same_bytes() {
+        let raw = Bytes::raw(&[0, 0xAB, 7]);
+        let hex = Bytes::hex(b"00ab07").unwrap();
+        assert_eq!(raw, hex);
+        assert_eq!(hex.iter().len(), 3);
+        assert_eq!(hex.to_string(), "00ab07");
+        assert_eq!(raw.to_string(), "00ab07");
+        let mut out = [0; 4];
+        assert_eq!(hex.copy_to(&mut out), Some(&[0, 0xAB, 7][..]));
+        assert_eq!(hex.copy_to(&mut out[..2]), None);
+        assert_eq!(hex.as_raw(), None);
+        assert!(raw == [0, 0xAB, 7][..]);
+        assert_ne!(raw, Bytes::raw(&[0, 0xAB]));
+    }
+
+    #[test]
+    fn only_pairs_of_lower_case_digits() {
+        for bad in ["0", "0g", "AB", "00 0"] {
+            assert!(Bytes::hex(bad.as_bytes()).is_none(), "{bad}");
+        }
+        assert!(Bytes::hex(b"").unwrap().is_empty());
+    }
+}

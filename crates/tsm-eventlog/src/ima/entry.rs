@@ -1,0 +1,298 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! One record of a list, borrowed from it: as read (`UntrustedEntry`), and as a replay vouches for
+//! it (`Entry`).
+
+use core::fmt;
+use core::iter::FusedIterator;
+use core::ops::Deref;
+
+use tsm_core::{Algorithm, Digest};
+
+use super::Endian;
+use super::assemble::{self, Scratch, Sink, TemplateData};
+use super::field::{Field, FileDigest, Source, Value, Walk};
+use super::template::{FieldId, Form, Template};
+use crate::error::{Error, ErrorKind, Position};
+
+/// What comparing a record's template digest with its template data gave.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Check {
+    /// The digest is the hash of the template data.
+    Verified,
+    /// The digest is zero: a violation record. No digest covers what it says. That it stands at its
+    /// place in the list, and for which PCR, is all that a replay can vouch for.
+    Violation,
+    /// The digest is not the hash of the template data.
+    Mismatch,
+}
+
+/// A record as a list has it. Anybody who can alter the list can alter what it says.
+///
+/// See [`Entry`] for what a replay adds.
+#[derive(Clone, Copy)]
+pub struct UntrustedEntry<'a> {
+    pub(crate) pcr: u32,
+    pub(crate) recorded: Digest,
+    pub(crate) template_name: &'a [u8],
+    pub(crate) body: Body<'a>,
+    pub(crate) position: Position,
+    pub(crate) end: Position,
+    /// `None` until computed.
+    pub(crate) check: Option<Check>,
+}
+
+#[derive(Clone, Copy)]
+pub(crate) enum Body<'a> {
+    Data { data: &'a [u8], endian: Endian },
+    Legacy { digest: &'a [u8], name: &'a [u8] },
+    Text { text: &'a [u8], template: Template, endian: Endian },
+}
+
+impl<'a> UntrustedEntry<'a> {
+    /// The PCR the record was extended to: below 64 (Linux `INVALID_PCR`), 10 by default.
+    #[must_use]
+    pub const fn pcr(&self) -> u32 {
+        self.pcr
+    }
+
+    /// The template digest as the list shows it, in the algorithm of its width: zero for a
+    /// violation.
+    #[must_use]
+    pub const fn recorded(&self) -> &Digest {
+        &self.recorded
+    }
+
+    /// The template's name: `ima-ng`. No digest covers it (see [`Template`]).
+    #[must_use]
+    pub const fn template_name(&self) -> &'a [u8] {
+        self.template_name
+    }
+
+    /// The template.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::UnknownTemplate`] if the name is neither built in nor a format of known fields.
+    pub fn template(&self) -> Result<Template, Error> {
+        match self.body {
+            Body::Text { template, .. } => Ok(template),
+            _ => {
+                Template::parse(self.template_name).map_err(|kind| Error::new(kind, self.position))
+            }
+        }
+    }
+
+    /// The template data as the list has it: the fields with their lengths. `None` if the list does
+    /// not have it in one piece (text lists, and the template `ima`).
+    #[must_use]
+    pub const fn template_data(&self) -> Option<&'a [u8]> {
+        match self.body {
+            Body::Data { data, .. } => Some(data),
+            _ => None,
+        }
+    }
+
+    /// The fields, typed.
+    #[must_use]
+    pub fn fields(&self) -> Fields<'a> {
+        let walk = self.template().map(|template| Walk::new(template, self.source()));
+        Fields { walk: walk.map_err(Some), position: self.position }
+    }
+
+    /// The file's or event's name: field `n-ng` or `n`. `None` if there is none.
+    ///
+    /// It may hold any byte but NUL; escape it before showing it to a terminal.
+    #[must_use]
+    pub fn name(&self) -> Option<&'a [u8]> {
+        if let Body::Legacy { name, .. } = self.body {
+            return Some(name);
+        }
+        self.fields().map_while(Result::ok).find_map(|field| match field.value {
+            Value::Text(name) if matches!(field.id.form(), Form::Name) => Some(name),
+            _ => None,
+        })
+    }
+
+    /// The file's digest: field `d-ng`, `d-ngv2` or `d`. `None` if there is none.
+    #[must_use]
+    pub fn file_digest(&self) -> Option<FileDigest<'a>> {
+        self.fields().map_while(Result::ok).find_map(|field| match field.value {
+            Value::Digest(digest) if field.id != FieldId::DModsig => Some(digest),
+            _ => None,
+        })
+    }
+
+    /// Whether this is a violation record: its template digest is zero.
+    #[must_use]
+    pub fn is_violation(&self) -> bool {
+        self.recorded.is_zeros()
+    }
+
+    /// Whether the name is `boot_aggregate`: the first record after boot, and after each kexec that
+    /// carried the list over.
+    ///
+    /// A name, not a proof: the kernel shortens a path that is too long (255 bytes for the field
+    /// `n`, `PATH_MAX` else) to its last component, which a user may choose.
+    #[must_use]
+    pub fn is_boot_aggregate(&self) -> bool {
+        self.name() == Some(b"boot_aggregate")
+    }
+
+    /// Compares the recorded template digest with the template data.
+    ///
+    /// Text lists are checked as they are read; otherwise this hashes the record.
+    #[must_use]
+    pub fn check(&self) -> Check {
+        match self.check {
+            Some(check) => check,
+            None => {
+                let mut scratch = Scratch::new();
+                self.check_with(&self.data(&mut scratch))
+            }
+        }
+    }
+
+    /// The template digest of any bank: the hash of the template data (of the padded form for the
+    /// template `ima`). For a violation, what is extended is not this.
+    #[must_use]
+    pub fn hash(&self, algorithm: Algorithm) -> Digest {
+        let mut scratch = Scratch::new();
+        let digest = self.data(&mut scratch).hash(algorithm);
+        digest.unwrap_or(Digest::zeros(algorithm)) // readers refuse text that does not fit
+    }
+
+    /// Where the record begins.
+    #[must_use]
+    pub const fn position(&self) -> Position {
+        self.position
+    }
+
+    /// Where the next record begins.
+    #[must_use]
+    pub const fn end(&self) -> Position {
+        self.end
+    }
+
+    pub(crate) fn check_with(&self, data: &TemplateData<'_>) -> Check {
+        if self.is_violation() {
+            return Check::Violation;
+        }
+        match data.hash(self.recorded.algorithm()) {
+            Some(digest) if digest == self.recorded => Check::Verified,
+            _ => Check::Mismatch,
+        }
+    }
+
+    /// The template data, put together in `scratch` if need be.
+    #[inline]
+    pub(crate) fn data<'s>(&'s self, scratch: &'s mut Scratch) -> TemplateData<'s> {
+        if let Body::Data { data, .. } = self.body {
+            return TemplateData::Slice(data);
+        }
+        scratch.clear();
+        self.assemble(scratch);
+        scratch.filled().map_or(TemplateData::Pieces(self), TemplateData::Slice)
+    }
+
+    /// Returns whether the fields fit the template.
+    pub(crate) fn assemble<S: Sink>(&self, sink: &mut S) -> bool {
+        match &self.body {
+            Body::Data { data, .. } => {
+                sink.raw(data);
+                true
+            }
+            Body::Legacy { digest, name } => assemble::from_pair(digest, name, sink),
+            Body::Text { text, template, endian } => {
+                assemble::from_text(template, text, *endian, sink)
+            }
+        }
+    }
+
+    fn source(&self) -> Source<'a> {
+        match self.body {
+            Body::Data { data, endian } => Source::Data(data, endian),
+            Body::Legacy { digest, name } => Source::Pair(digest, name),
+            Body::Text { text, .. } => Source::Text(Some(text)),
+        }
+    }
+}
+
+impl fmt::Debug for UntrustedEntry<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {:?} {}", self.pcr, self.recorded, self.template_name.escape_ascii())?;
+        self.fields().try_for_each(|field| match field {
+            Ok(field) => write!(f, " {}={:?}", field.id.name(), field.value),
+            Err(error) => write!(f, " ({})", error.kind()),
+        })
+    }
+}
+
+/// The fields of a record, in order. Ends after an error.
+#[derive(Clone)]
+pub struct Fields<'a> {
+    walk: Result<Walk<'a>, Option<Error>>,
+    position: Position,
+}
+
+impl<'a> Iterator for Fields<'a> {
+    type Item = Result<Field<'a>, Error>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        match &mut self.walk {
+            Ok(walk) => match walk.step()? {
+                Some(field) => Some(Ok(field)),
+                None => {
+                    self.walk = Err(None);
+                    Some(Err(Error::new(ErrorKind::Field, self.position)))
+                }
+            },
+            Err(error) => error.take().map(Err),
+        }
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        match &self.walk {
+            Ok(walk) => (usize::from(walk.remaining() > 0), Some(walk.remaining())),
+            Err(error) => (0, Some(usize::from(error.is_some()))),
+        }
+    }
+}
+
+impl FusedIterator for Fields<'_> {}
+
+impl fmt::Debug for Fields<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.clone()).finish()
+    }
+}
+
+/// A record that the expected register values cover: handed out by
+/// [`Finished::entries`](super::Finished::entries) only.
+///
+/// Trusted are its PCR, its place among that PCR's records, and, unless it is a violation, its
+/// template data. Not covered by any digest: the template's name (see [`Template`]), and all that a
+/// violation record says but its PCR.
+#[derive(Clone, Copy)]
+pub struct Entry<'a>(pub(crate) UntrustedEntry<'a>);
+
+impl Entry<'_> {
+    /// Whether the replay covers the fields too: not so for violations.
+    #[must_use]
+    pub fn is_data_covered(&self) -> bool {
+        !self.0.is_violation()
+    }
+}
+
+impl<'a> Deref for Entry<'a> {
+    type Target = UntrustedEntry<'a>;
+
+    fn deref(&self) -> &UntrustedEntry<'a> {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Entry<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}

@@ -1,0 +1,268 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! A PCR in a replay: its value in each bank, its counts, and how it compares with what is expected.
+
+use tsm_core::{Algorithm, Digest};
+
+use super::entry::{Check, UntrustedEntry};
+
+/// What the kernel extends a bank with (Linux `ima_queue.c`, `ima_crypto.c`).
+///
+/// It matters for the banks other than SHA-1; in that one all three give the same.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
+pub enum BankRule {
+    /// The bank's own hash of the template data; violations extend ones. Linux 5.8 and later, for
+    /// a hash that was available when IMA started.
+    #[default]
+    Hashed,
+    /// The SHA-1 template digest with zeros behind it; violations extend ones. Linux 5.8 and later,
+    /// for a hash that the kernel knows but that was not available when IMA started (SHA-384 as a
+    /// module, as in Debian's 6.1).
+    PaddedSha1,
+    /// The same, but violations extend 20 bytes of ones and then zeros. Before Linux 5.8, and for a
+    /// hash that the kernel does not know. Inferred from the source, not seen.
+    PaddedSha1Legacy,
+}
+
+/// A bank that a replay computes, and how the kernel filled it.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct Bank {
+    /// The bank's algorithm.
+    pub algorithm: Algorithm,
+    /// What the kernel extended it with.
+    pub rule: BankRule,
+}
+
+impl Bank {
+    /// A bank filled with its own hash: the rule of today's kernels.
+    #[must_use]
+    pub const fn hashed(algorithm: Algorithm) -> Self {
+        Self { algorithm, rule: BankRule::Hashed }
+    }
+
+    /// A bank filled by another rule.
+    #[must_use]
+    pub const fn with_rule(algorithm: Algorithm, rule: BankRule) -> Self {
+        Self { algorithm, rule }
+    }
+
+    /// What a violation extends.
+    pub(crate) fn violation(&self) -> Digest {
+        match self.rule {
+            BankRule::Hashed | BankRule::PaddedSha1 => Digest::ones(self.algorithm),
+            BankRule::PaddedSha1Legacy => padded(self.algorithm, &Digest::ones(Algorithm::Sha1)),
+        }
+    }
+}
+
+/// A SHA-1 digest with zeros behind it.
+pub(crate) fn padded(algorithm: Algorithm, sha1: &Digest) -> Digest {
+    let mut bytes = [0; Digest::MAX];
+    bytes.iter_mut().zip(sha1.as_bytes()).for_each(|(to, from)| *to = *from);
+    let bytes = bytes.get(..algorithm.size()).unwrap_or(&bytes);
+    Digest::from_bytes(algorithm, bytes).unwrap_or(Digest::zeros(algorithm))
+}
+
+/// How the records of a PCR relate to the expected value of one of its banks.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Match {
+    /// All records, in their order, give the expected value. With no records at all: the expected
+    /// value is the start value.
+    Complete,
+    /// The first `matched` records give it and `beyond` more follow, which nothing vouches for.
+    ///
+    /// That is usual: the list is often read after the quote. A record that could not be read
+    /// counts as one beyond. With `matched` 0 the expected value is the start value: it says
+    /// that none of the records had been extended.
+    Prefix {
+        /// Records that the value covers.
+        matched: u64,
+        /// Records behind them, at least.
+        beyond: u64,
+    },
+    /// No prefix of the records gives it.
+    Mismatch,
+    /// No value is expected: nothing is known.
+    Unchecked,
+}
+
+impl Match {
+    /// Whether the expected value covers all that the list has.
+    #[must_use]
+    pub const fn is_complete(self) -> bool {
+        matches!(self, Self::Complete)
+    }
+
+    /// How many records the expected value covers; `None` if it contradicts the list or is missing.
+    const fn covered(self, entries: u64) -> Option<u64> {
+        match self {
+            Self::Complete => Some(entries),
+            Self::Prefix { matched, .. } => Some(matched),
+            Self::Mismatch | Self::Unchecked => None,
+        }
+    }
+}
+
+/// One bank of a PCR.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Slot {
+    pub(crate) value: Digest,
+    pub(crate) expected: Option<Digest>,
+    /// Records after which the value was the expected one.
+    pub(crate) matched: Option<u64>,
+}
+
+impl Slot {
+    const fn new(algorithm: Algorithm) -> Self {
+        Self { value: Digest::zeros(algorithm), expected: None, matched: None }
+    }
+
+    #[inline]
+    pub(crate) fn compare(&mut self, entries: u64) {
+        if self.expected == Some(self.value) {
+            self.matched = Some(entries);
+        }
+    }
+}
+
+/// A PCR that the list uses, or for which a start value or an expected value was set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Register {
+    pub(crate) pcr: u32,
+    pub(crate) entries: u64,
+    pub(crate) violations: u64,
+    pub(crate) boot_aggregates: u64,
+    pub(crate) slots: [Option<Slot>; Algorithm::MAX],
+    /// Whether the list ended in an error.
+    pub(crate) is_cut: bool,
+}
+
+impl Register {
+    pub(crate) fn new(pcr: u32, banks: &[Option<Bank>; Algorithm::MAX]) -> Self {
+        let slots = banks.map(|bank| bank.map(|bank| Slot::new(bank.algorithm)));
+        Self { pcr, entries: 0, violations: 0, boot_aggregates: 0, slots, is_cut: false }
+    }
+
+    /// The PCR's number.
+    #[must_use]
+    pub const fn pcr(&self) -> u32 {
+        self.pcr
+    }
+
+    /// How many records were extended to it, violations included.
+    #[must_use]
+    pub const fn entries(&self) -> u64 {
+        self.entries
+    }
+
+    /// How many of them are violations.
+    #[must_use]
+    pub const fn violations(&self) -> u64 {
+        self.violations
+    }
+
+    /// How many of them are named `boot_aggregate` (see [`UntrustedEntry::is_boot_aggregate`]): one
+    /// after boot, one more after each kexec that carried the list over.
+    #[must_use]
+    pub const fn boot_aggregates(&self) -> u64 {
+        self.boot_aggregates
+    }
+
+    /// The value after all records so far; `None` if the bank is not replayed.
+    #[must_use]
+    pub fn value(&self, algorithm: Algorithm) -> Option<Digest> {
+        self.slot(algorithm).map(|slot| slot.value)
+    }
+
+    /// The expected value, if one was set.
+    #[must_use]
+    pub fn expected(&self, algorithm: Algorithm) -> Option<Digest> {
+        self.slot(algorithm)?.expected
+    }
+
+    /// How the records so far relate to the expected value.
+    #[must_use]
+    pub fn result(&self, algorithm: Algorithm) -> Match {
+        self.slot(algorithm).map_or(Match::Unchecked, |slot| self.slot_result(slot))
+    }
+
+    /// The results of the banks that have an expected value.
+    pub fn results(&self) -> impl Iterator<Item = (Algorithm, Match)> {
+        let slots = self.slots.iter().flatten().filter(|slot| slot.expected.is_some());
+        slots.map(|slot| (slot.value.algorithm(), self.slot_result(slot)))
+    }
+
+    /// How many records all expected values cover: 0 if one of them contradicts the list or if
+    /// there is none.
+    #[must_use]
+    pub fn covered(&self) -> u64 {
+        self.results()
+            .map(|(_, result)| result.covered(self.entries).unwrap_or(0))
+            .min()
+            .unwrap_or(0)
+    }
+
+    /// Whether every bank that has an expected value has it now.
+    pub(crate) fn is_at_expected(&self) -> bool {
+        let is_at = |slot: &Slot| slot.expected.is_none_or(|expected| expected == slot.value);
+        self.slots.iter().flatten().all(is_at)
+    }
+
+    fn slot_result(&self, slot: &Slot) -> Match {
+        match (slot.expected, slot.matched) {
+            (None, _) => Match::Unchecked,
+            (Some(_), None) => Match::Mismatch,
+            (Some(_), Some(matched)) => {
+                let beyond = self.entries.saturating_sub(matched);
+                match beyond.saturating_add(u64::from(self.is_cut)) {
+                    0 => Match::Complete,
+                    beyond => Match::Prefix { matched, beyond },
+                }
+            }
+        }
+    }
+
+    fn slot(&self, algorithm: Algorithm) -> Option<&Slot> {
+        self.slots.iter().flatten().find(|slot| slot.value.algorithm() == algorithm)
+    }
+
+    pub(crate) fn slot_mut(&mut self, algorithm: Algorithm) -> Option<&mut Slot> {
+        self.slots.iter_mut().flatten().find(|slot| slot.value.algorithm() == algorithm)
+    }
+
+    #[inline]
+    pub(crate) fn count(&mut self, entry: &UntrustedEntry<'_>, check: Check) {
+        self.entries = self.entries.saturating_add(1);
+        if check == Check::Violation {
+            self.violations = self.violations.saturating_add(1);
+        } else if entry.is_boot_aggregate() {
+            self.boot_aggregates = self.boot_aggregates.saturating_add(1);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rules_agree_in_sha1_and_differ_in_the_others() {
+        let rules = [BankRule::Hashed, BankRule::PaddedSha1, BankRule::PaddedSha1Legacy];
+        let violations = |algorithm| rules.map(|rule| Bank::with_rule(algorithm, rule).violation());
+        let sha1 = violations(Algorithm::Sha1);
+        assert!(sha1.iter().all(|&digest| digest == Digest::ones(Algorithm::Sha1)));
+        let [hashed, padded, legacy] = violations(Algorithm::Sha384);
+        assert_eq!(hashed, Digest::ones(Algorithm::Sha384));
+        assert_eq!(padded, hashed);
+        assert_eq!(legacy.as_bytes()[..20], [0xFF; 20]);
+        assert_eq!(legacy.as_bytes()[20..], [0; 28]);
+    }
+
+    #[test]
+    fn padding_keeps_the_digest() {
+        let digest = Algorithm::Sha1.hash(b"x");
+        assert_eq!(padded(Algorithm::Sha1, &digest), digest);
+        let wide = padded(Algorithm::Sha512, &digest);
+        assert_eq!(wide.as_bytes()[..20], *digest.as_bytes());
+        assert_eq!(wide.as_bytes()[20..], [0; 44]);
+    }
+}
