@@ -18,10 +18,12 @@
 compile_error!("enable at least one of the algorithm features: sha1, sha256, sha384, sha512");
 
 mod algorithm;
+pub mod cached;
 mod digest;
 pub mod hex;
 pub mod kernel;
 pub mod log;
+mod logged;
 pub mod provider;
 mod register;
 pub mod replay;
@@ -30,7 +32,9 @@ pub mod replay;
 mod testing;
 
 pub use algorithm::{Algorithm, Hasher, UnknownAlgorithm};
+pub use cached::Cached;
 pub use digest::{Digest, ParseError, WrongAlgorithm};
 pub use log::{Limits, RecordLog};
+pub use logged::Logged;
 pub use provider::{ErrorKind, Provider, RegisterId};
 pub use register::{Banks, Initial, Powers, Presentation, Register, Value, is_name};

@@ -236,7 +236,7 @@ pub trait Reporter {
     type Error: Error;
 
     /// Size in bytes of the caller's data in a report.
-    fn user_data_size(&self) -> usize;
+    fn user_data_size(&mut self) -> usize;
 
     /// Makes a report over all registers and `user_data` in `out` and returns its size in bytes.
     ///

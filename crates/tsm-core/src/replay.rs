@@ -477,3 +477,6 @@ impl Replay {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

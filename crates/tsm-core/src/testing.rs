@@ -18,7 +18,9 @@ impl Memory {
     pub(crate) fn new(registers: &[Register<'static>]) -> Self {
         let values = registers
             .iter()
-            .map(|r| r.banks().iter().map(|b| r.initial.value(b).unwrap()).collect())
+            .map(|r| {
+                r.banks().iter().map(|b| r.initial.value(b).unwrap_or(Digest::zeros(b))).collect()
+            })
             .collect();
         Self { registers: registers.to_vec(), values, fault: None, extensions: 0, reads: 0 }
     }

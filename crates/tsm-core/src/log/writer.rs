@@ -212,14 +212,13 @@ impl<S: Storage> RecordLog<S> {
             return Ok(0);
         }
         // One separator before the first line, and a SYNC line with its own where needed.
-        let mut separators = 1;
+        let mut lines_before = u64::from(!self.storage.is_empty());
         if !self.in_sync {
             let sync = sync_length(banks).saturating_add(1);
             needed = needed.saturating_add(sync);
-            separators = 2;
+            lines_before = lines_before.saturating_add(1);
         }
-        let separators: u64 = if self.storage.is_empty() { separators - 1 } else { separators };
-        needed = needed.saturating_add(separators);
+        needed = needed.saturating_add(lines_before);
         if needed > self.storage.room() {
             return Err(Cause::Full.at_start());
         }

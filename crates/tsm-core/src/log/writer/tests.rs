@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 use super::*;
 use crate::log::{NoRoom, SliceStorage};
-use crate::replay::{Match, verify};
 use crate::register::Register;
+use crate::replay::{Match, verify};
 use crate::testing::Memory;
 
 const RTMR: RegisterId = RegisterId(0);
