@@ -35,14 +35,19 @@ const FEATURE_SETS: [&[&str]; 4] = [
 /// A build fails, or no library sources for the compiler can be had.
 pub(crate) fn run() -> Result<Outcome> {
     let target_dir = workspace::target_dir()?.join("firmware");
+    let mut sources = None;
     let mut builds = 0;
     for target in TARGETS {
-        let core = rust_src::core_for(target)?;
+        let core = match &sources {
+            _ if rust_src::is_installed(target)? => &Core::Installed,
+            Some(found) => found,
+            None => sources.insert(rust_src::sources()?),
+        };
         println!("{target}: {core}");
         for name in NO_STD {
             let sets: &[&[&str]] = if name == "tsm-core" { &FEATURE_SETS } else { &[&[]] };
             for features in sets {
-                shell::run(build(&core, target, &target_dir).args(["-p", name]).args(*features))?;
+                shell::run(build(core, target, &target_dir).args(["-p", name]).args(*features))?;
                 builds += 1;
             }
         }
@@ -76,7 +81,7 @@ fn build(core: &Core, target: &str, target_dir: &Path) -> Command {
     build
 }
 
-/// Where the compiler's sources for this compiler are kept.
+/// Where the library sources of a compiler are kept.
 pub(crate) fn cache(version: &str) -> PathBuf {
     workspace::root().join(".cache/rust-src").join(version)
 }

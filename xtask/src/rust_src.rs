@@ -37,18 +37,22 @@ impl fmt::Display for Core {
     }
 }
 
-/// The first way that works, downloading sources if need be.
+/// Whether the toolchain has the target compiled.
+///
+/// # Errors
+///
+/// There is no rustc.
+pub(crate) fn is_installed(target: &str) -> Result<bool> {
+    Ok(rustlib()?.join(target).join("lib").is_dir())
+}
+
+/// The first way to sources that works, downloading them if need be.
 ///
 /// # Errors
 ///
 /// None works; the error says what was tried and what to do.
-pub(crate) fn core_for(target: &str) -> Result<Core> {
-    let sysroot = shell::text(&mut shell::program("rustc", &["--print", "sysroot"]))?;
-    let rustlib = Path::new(sysroot.trim()).join("lib/rustlib");
-    if rustlib.join(target).join("lib").is_dir() {
-        return Ok(Core::Installed);
-    }
-    if is_library(&rustlib.join("src/rust/library")) {
+pub(crate) fn sources() -> Result<Core> {
+    if is_library(&rustlib()?.join("src/rust/library")) {
         return Ok(Core::Sysroot);
     }
     let version = compiler_version()?;
@@ -60,11 +64,16 @@ pub(crate) fn core_for(target: &str) -> Result<Core> {
     println!("warning: {no_sources:#}\nwarning: trying Debian's own compiler instead");
     debian_compiler().with_context(|| {
         format!(
-            "no core for {target}. Any of these helps: `rustup target add {target}`, `rustup \
-             component add rust-src`, the library sources of rustc {version} at {} ({no_sources:#})",
+            "no library sources for rustc {version} ({no_sources:#}). Any of these helps: `rustup \
+             target add` for the targets, `rustup component add rust-src`, the sources at {}",
             library.display()
         )
     })
+}
+
+fn rustlib() -> Result<PathBuf> {
+    let sysroot = shell::text(&mut shell::program("rustc", &["--print", "sysroot"]))?;
+    Ok(Path::new(sysroot.trim()).join("lib/rustlib"))
 }
 
 fn is_library(dir: &Path) -> bool {
