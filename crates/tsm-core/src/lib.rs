@@ -25,11 +25,13 @@ pub mod kernel;
 pub mod log;
 mod logged;
 pub mod provider;
+pub mod record;
 mod register;
 pub mod replay;
-
 #[cfg(test)]
 mod testing;
+pub mod tree;
+pub mod virtual_registers;
 
 pub use algorithm::{Algorithm, Hasher, UnknownAlgorithm};
 pub use cached::Cached;
@@ -38,3 +40,4 @@ pub use log::{Limits, RecordLog};
 pub use logged::Logged;
 pub use provider::{ErrorKind, Provider, RegisterId};
 pub use register::{Banks, Initial, Powers, Presentation, Register, Value, is_name};
+pub use virtual_registers::VirtualRegisters;

@@ -26,7 +26,9 @@ pub(crate) use reader::classify;
 pub use reader::{Lines, Splitter, UntrustedLine, first_banks};
 #[cfg(feature = "heapless")]
 pub use storage::HeaplessStorage;
+pub(crate) use storage::read_slice;
 pub use storage::{NoRoom, SliceStorage, Storage};
+pub(crate) use writer::trim;
 pub use writer::{Appended, OpenError, RecordLog};
 
 /// Bounds on a log's content (section 2).

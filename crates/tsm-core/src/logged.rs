@@ -8,7 +8,9 @@
 use crate::algorithm::Algorithm;
 use crate::digest::Digest;
 use crate::log::{Cause, RecordLog, Storage, WriteError};
-use crate::provider::{ErrorKind, Lockable, Provider, Recorder, RegisterId, Reporter, Writable};
+use crate::provider::{
+    ErrorKind, Lockable, Provider, Recorder, RegisterId, Reporter, Writable, forward_capabilities,
+};
 use crate::register::{Powers, Register};
 
 /// `P` with logs for up to `N` of its registers.
@@ -118,71 +120,58 @@ impl<P: Provider, S: Storage, const N: usize> Provider for Logged<P, S, N> {
     }
 }
 
+/// Registers without a log here may have one at the provider below.
 impl<P: Provider, S: Storage, const N: usize> Recorder for Logged<P, S, N> {
     type Error = Failure<P, S>;
 
-    fn has_log(&self, id: RegisterId) -> bool {
-        self.log(id).is_some()
+    fn has_log(&mut self, id: RegisterId) -> bool {
+        self.log(id).is_some() || self.provider.as_recorder().is_some_and(|below| below.has_log(id))
     }
 
     fn append(&mut self, id: RegisterId, lines: &[u8]) -> Result<(), Self::Error> {
         match self.both(id) {
             (provider, Some(log)) => log.append(provider, id, lines).map(drop),
-            _ => Err(Cause::NoLog.at_start()),
+            (provider, None) => below(provider)?.append(id, lines).map_err(from_below),
         }
     }
 
-    fn log_size(&self, id: RegisterId) -> Result<u64, Self::Error> {
-        let log = self.log(id).ok_or(Cause::NoLog.at_start())?;
-        Ok(log.storage().len())
+    fn log_size(&mut self, id: RegisterId) -> Result<u64, Self::Error> {
+        match self.both(id) {
+            (_, Some(log)) => Ok(log.storage().len()),
+            (provider, None) => below(provider)?.log_size(id).map_err(from_below),
+        }
     }
 
-    fn read_log(&self, id: RegisterId, offset: u64, out: &mut [u8]) -> Result<usize, Self::Error> {
-        let log = self.log(id).ok_or(Cause::NoLog.at_start())?;
-        log.storage().read_at(offset, out).map_err(|e| Cause::Storage(e).at_start())
+    fn read_log(
+        &mut self,
+        id: RegisterId,
+        offset: u64,
+        out: &mut [u8],
+    ) -> Result<usize, Self::Error> {
+        match self.both(id) {
+            (_, Some(log)) => {
+                log.storage().read_at(offset, out).map_err(|e| Cause::Storage(e).at_start())
+            }
+            (provider, None) => below(provider)?.read_log(id, offset, out).map_err(from_below),
+        }
     }
 }
 
-/// A capability that `as_*` has already said is not there.
-fn absent<P: crate::provider::Error, S>() -> WriteError<P, S> {
+fn below<P: Provider, S>(
+    provider: &mut P,
+) -> Result<&mut dyn Recorder<Error = P::Error>, WriteError<P::Error, S>> {
+    provider.as_recorder().ok_or(Cause::NoLog.at_start())
+}
+
+fn from_below<P: crate::provider::Error, S>(error: P) -> WriteError<P, S> {
+    Cause::Provider(error).at_start()
+}
+
+forward_capabilities!(
+    impl[P: Provider, S: Storage, const N: usize] for Logged<P, S, N>,
+    from_below,
     Cause::Refused(ErrorKind::NotPermitted).at_start()
-}
-
-impl<P: Provider, S: Storage, const N: usize> Writable for Logged<P, S, N> {
-    type Error = Failure<P, S>;
-
-    fn write(&mut self, id: RegisterId, value: &[u8]) -> Result<(), Self::Error> {
-        let writable = self.provider.as_writable().ok_or(absent())?;
-        writable.write(id, value).map_err(|e| Cause::Provider(e).at_start())
-    }
-}
-
-impl<P: Provider, S: Storage, const N: usize> Lockable for Logged<P, S, N> {
-    type Error = Failure<P, S>;
-
-    fn lock(&mut self, id: RegisterId) -> Result<(), Self::Error> {
-        let lockable = self.provider.as_lockable().ok_or(absent())?;
-        lockable.lock(id).map_err(|e| Cause::Provider(e).at_start())
-    }
-
-    fn is_locked(&mut self, id: RegisterId) -> Result<bool, Self::Error> {
-        let lockable = self.provider.as_lockable().ok_or(absent())?;
-        lockable.is_locked(id).map_err(|e| Cause::Provider(e).at_start())
-    }
-}
-
-impl<P: Provider, S: Storage, const N: usize> Reporter for Logged<P, S, N> {
-    type Error = Failure<P, S>;
-
-    fn user_data_size(&mut self) -> usize {
-        self.provider.as_reporter().map_or(0, |r| r.user_data_size())
-    }
-
-    fn report(&mut self, user_data: &[u8], out: &mut [u8]) -> Result<usize, Self::Error> {
-        let reporter = self.provider.as_reporter().ok_or(absent())?;
-        reporter.report(user_data, out).map_err(|e| Cause::Provider(e).at_start())
-    }
-}
+);
 
 #[cfg(test)]
 mod tests {

@@ -253,7 +253,7 @@ pub trait Recorder {
     type Error: Error;
 
     /// Whether the register has a log.
-    fn has_log(&self, id: RegisterId) -> bool;
+    fn has_log(&mut self, id: RegisterId) -> bool;
 
     /// Appends lines to the register's log and extends the register with each record.
     ///
@@ -267,7 +267,7 @@ pub trait Recorder {
     /// # Errors
     ///
     /// `NoSuchRegister` if the register has no log.
-    fn log_size(&self, id: RegisterId) -> Result<u64, Self::Error>;
+    fn log_size(&mut self, id: RegisterId) -> Result<u64, Self::Error>;
 
     /// Reads from the log at `offset` and returns how many bytes were read: as many as fit `out`
     /// unless the log ends before.
@@ -275,7 +275,12 @@ pub trait Recorder {
     /// # Errors
     ///
     /// `NoSuchRegister` if the register has no log; the storage's error.
-    fn read_log(&self, id: RegisterId, offset: u64, out: &mut [u8]) -> Result<usize, Self::Error>;
+    fn read_log(
+        &mut self,
+        id: RegisterId,
+        offset: u64,
+        out: &mut [u8],
+    ) -> Result<usize, Self::Error>;
 }
 
 /// Iterator over a provider's registers.
@@ -374,3 +379,51 @@ pub fn check_read(
     let size = register.size(bank).ok_or(ErrorKind::NoSuchBank)?;
     (size == out.len()).then_some(()).ok_or(ErrorKind::WrongSize)
 }
+
+/// Passes the capabilities that have nothing to do with logs through a middleware with another
+/// error: `$wrap` makes its error of the provider's, `$absent` is the error of a capability that
+/// the accessor has already said is not there. The middleware's field is called `provider`.
+macro_rules! forward_capabilities {
+    (impl[$($generics:tt)*] for $type:ty, $wrap:expr, $absent:expr) => {
+        impl<$($generics)*> $crate::provider::Writable for $type {
+            type Error = <Self as $crate::provider::Provider>::Error;
+
+            fn write(&mut self, id: RegisterId, value: &[u8]) -> core::result::Result<(), Self::Error> {
+                let writable = self.provider.as_writable().ok_or($absent)?;
+                writable.write(id, value).map_err($wrap)
+            }
+        }
+
+        impl<$($generics)*> $crate::provider::Lockable for $type {
+            type Error = <Self as $crate::provider::Provider>::Error;
+
+            fn lock(&mut self, id: RegisterId) -> core::result::Result<(), Self::Error> {
+                let lockable = self.provider.as_lockable().ok_or($absent)?;
+                lockable.lock(id).map_err($wrap)
+            }
+
+            fn is_locked(&mut self, id: RegisterId) -> core::result::Result<bool, Self::Error> {
+                let lockable = self.provider.as_lockable().ok_or($absent)?;
+                lockable.is_locked(id).map_err($wrap)
+            }
+        }
+
+        impl<$($generics)*> $crate::provider::Reporter for $type {
+            type Error = <Self as $crate::provider::Provider>::Error;
+
+            fn user_data_size(&mut self) -> usize {
+                self.provider.as_reporter().map_or(0, |reporter| reporter.user_data_size())
+            }
+
+            fn report(
+                &mut self,
+                user_data: &[u8],
+                out: &mut [u8],
+            ) -> core::result::Result<usize, Self::Error> {
+                let reporter = self.provider.as_reporter().ok_or($absent)?;
+                reporter.report(user_data, out).map_err($wrap)
+            }
+        }
+    };
+}
+pub(crate) use forward_capabilities;

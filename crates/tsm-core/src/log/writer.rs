@@ -284,7 +284,8 @@ fn input_lines(input: &[u8]) -> impl Iterator<Item = (usize, &[u8])> {
     })
 }
 
-fn trim(mut line: &[u8]) -> &[u8] {
+/// The line without ASCII white space at its ends.
+pub(crate) fn trim(mut line: &[u8]) -> &[u8] {
     while let [first, rest @ ..] = line {
         if !is_space(*first) {
             break;
