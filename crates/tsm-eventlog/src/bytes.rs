@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! Bytes of a log that may stand there as hexadecimal text, read without a buffer.
+//! Bytes of a log that may stand there as hexadecimal text, read without a buffer; and finding a
+//! byte.
 
 use core::fmt;
 
@@ -28,6 +29,21 @@ impl<'a> Bytes<'a> {
         let (pairs, rest) = digits.as_chunks::<2>();
         let valid = rest.is_empty() && pairs.iter().all(|pair| hex::decode(pair, &mut [0]));
         valid.then_some(Self(Repr::Hex(digits)))
+    }
+
+    /// As [`hex`](Self::hex), but the caller makes sure that nobody sees wrong digits.
+    pub(crate) const fn hex_unchecked(digits: &'a [u8]) -> Self {
+        Self(Repr::Hex(digits))
+    }
+
+    /// Whether all bits are zero.
+    #[inline]
+    pub(crate) fn is_zeros(&self) -> bool {
+        let (text, zero) = match self.0 {
+            Repr::Raw(bytes) => (bytes, 0),
+            Repr::Hex(digits) => (digits, b'0'),
+        };
+        text.iter().all(|&byte| byte == zero)
     }
 
     /// The number of bytes.
@@ -112,6 +128,17 @@ impl fmt::Debug for Bytes<'_> {
     }
 }
 
+/// The place of the first `byte` in `bytes`.
+#[inline]
+pub(crate) fn find(byte: u8, bytes: &[u8]) -> Option<usize> {
+    // Chunks of fixed size let the compiler look at all their bytes at once.
+    let (chunks, _) = bytes.as_chunks::<16>();
+    let has = |chunk: &[u8; 16]| chunk.iter().fold(false, |found, &other| found | (other == byte));
+    let skip = chunks.iter().position(has).unwrap_or(chunks.len()).saturating_mul(16);
+    let place = bytes.get(skip..)?.iter().position(|&other| other == byte)?;
+    skip.checked_add(place)
+}
+
 /// The iterator of [`Bytes::iter`].
 #[derive(Clone)]
 pub struct BytesIter<'a>(Repr<'a>);
@@ -164,6 +191,20 @@ mod tests {
         assert_eq!(hex.as_raw(), None);
         assert!(raw == [0, 0xAB, 7][..]);
         assert_ne!(raw, Bytes::raw(&[0, 0xAB]));
+    }
+
+    #[test]
+    fn finds_the_first() {
+        for length in 0..100 {
+            for place in 0..length {
+                let mut bytes = vec![b'x'; length];
+                bytes[place] = b' ';
+                assert_eq!(find(b' ', &bytes), Some(place));
+                bytes[length - 1] = b' ';
+                assert_eq!(find(b' ', &bytes), Some(place));
+            }
+            assert_eq!(find(b' ', &vec![b'x'; length]), None);
+        }
     }
 
     #[test]

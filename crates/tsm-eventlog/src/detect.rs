@@ -31,13 +31,13 @@ pub fn detect(bytes: &[u8]) -> Option<Format> {
 }
 
 fn ima_ascii(bytes: &[u8]) -> Option<Format> {
-    let Head { recorded, rest, .. } = Head::read(bytes)?;
+    let Head { recorded, rest, .. } = Head::read(bytes).filter(|head| head.recorded.is_hex())?;
     let name = rest.split(|&byte| matches!(byte, b' ' | b'\n')).next()?;
     Template::parse(name).ok()?;
     let verifies =
         |endian: &Endian| matches!(Ascii::new(bytes).endian(*endian).next(), Some(Ok(_)));
     let endian = [Endian::Little, Endian::Big].into_iter().find(verifies).unwrap_or_default();
-    Some(Format::ImaAscii { digest: recorded.algorithm(), endian })
+    Some(Format::ImaAscii { digest: recorded.algorithm, endian })
 }
 
 #[cfg(test)]

@@ -116,13 +116,8 @@ fn all_lists_are_detected() {
             }
             detected += 1;
         }
-        let firmware =
-            [committed(), committed().join("../../../../shared/data/eventlogs/generated/vm")];
-        for folder in firmware {
-            if let Ok(log) = std::fs::read(folder.join(&run.name).join("binary_bios_measurements"))
-            {
-                assert_eq!(detect(&log), None, "{}: a firmware log", run.name);
-            }
+        if let Ok(log) = std::fs::read(run.folder.join("binary_bios_measurements")) {
+            assert_eq!(detect(&log), None, "{}: a firmware log", run.name);
         }
     }
     assert!(detected >= 62);
@@ -283,7 +278,7 @@ fn rtmr_line() {
     replay.start(2, start).unwrap();
     assert_eq!(replay.run(List::open(&bytes).unwrap()).error(), None);
     let mut expected = start;
-    expected.extend(entry.recorded()).unwrap();
+    expected.extend(&entry.recorded()).unwrap();
     assert_eq!(replay.register(2).unwrap().value(Algorithm::Sha384), Some(expected));
     assert_ne!(expected, Digest::zeros(Algorithm::Sha384));
 }

@@ -17,23 +17,28 @@ use core::iter::FusedIterator;
 
 use tsm_core::{Algorithm, Digest};
 
-use super::Endian;
 use super::assemble::{Scratch, TemplateData, from_text};
-use super::entry::{Body, Check, UntrustedEntry};
+use super::entry::{Body, Check, Recorded, UntrustedEntry};
 use super::template::Template;
+use super::{Endian, MAX_PCR};
+use crate::bytes::{Bytes, find};
 use crate::error::{Error, ErrorKind, Position};
 use crate::limits::Limits;
 
 /// The records of an ascii list, each with its template digest checked (violations apart).
 ///
 /// A line that does not parse or does not verify is an error; ends after an error. A last line
-/// without line feed counts if it verifies and is [`ErrorKind::Truncated`] otherwise.
+/// without line feed counts if it verifies and is [`ErrorKind::Truncated`] otherwise. If it
+/// counted, the part of the list that follows may begin with that line feed (see
+/// [`at`](Self::at)).
 #[derive(Clone)]
 pub struct Ascii<'a> {
     rest: &'a [u8],
     endian: Endian,
     limits: Limits,
     position: Position,
+    /// Whether a line feed at this place ends the line before.
+    is_continued: bool,
     /// Algorithm of the digest width in the lines so far.
     width: Option<Algorithm>,
     /// The last template met: most lists have few.
@@ -49,6 +54,7 @@ impl<'a> Ascii<'a> {
             endian: Endian::Little,
             limits: Limits::DEFAULT,
             position: Position { line: 1, ..Position::START },
+            is_continued: false,
             width: None,
             template: None,
         }
@@ -76,6 +82,7 @@ impl<'a> Ascii<'a> {
         if self.position.line == 0 {
             self.position.line = 1;
         }
+        self.is_continued = position.record > 0;
         self
     }
 
@@ -91,47 +98,61 @@ impl<'a> Ascii<'a> {
         &mut self,
         scratch: &mut Scratch,
     ) -> Option<Result<UntrustedEntry<'a>, Error>> {
-        if self.rest.is_empty() {
+        if self.rest.is_empty() || (self.is_continued && self.rest == b"\n") {
             return None;
         }
-        Some(match self.record(scratch) {
-            Ok((entry, rest)) => {
-                self.rest = rest;
-                self.position = entry.end;
-                Ok(entry)
+        let result = self.record(scratch);
+        match &result {
+            Ok(entry) => {
+                self.position = entry.end();
+                self.is_continued = false;
             }
-            Err(kind) => {
-                self.rest = &[];
-                Err(Error::new(kind, self.position))
-            }
-        })
+            Err(_) => self.rest = &[],
+        }
+        Some(result)
     }
 
     #[inline]
-    fn record(
-        &mut self,
-        scratch: &mut Scratch,
-    ) -> Result<(UntrustedEntry<'a>, &'a [u8]), ErrorKind> {
-        let mut line = Line::first(self.rest, self.limits.record_bytes)?;
-        let result = self.line(&line, scratch);
-        let Err(kind) = result else { return result.map(|entry| (entry, line.behind)) };
-        if !line.is_complete {
-            return Err(ErrorKind::Truncated);
+    fn record(&mut self, scratch: &mut Scratch) -> Result<UntrustedEntry<'a>, Error> {
+        let bytes = match self.rest.strip_prefix(b"\n") {
+            Some(bytes) if self.is_continued => bytes,
+            _ => self.rest,
+        };
+        let line = Line::first(bytes, self.limits.record_bytes);
+        let line = line.ok_or(Error::new(ErrorKind::RecordTooLong, self.position))?;
+        match self.line(&line, scratch) {
+            Ok(entry) => {
+                self.rest = line.behind;
+                Ok(entry)
+            }
+            Err(_) if !line.is_complete => Err(Error::new(ErrorKind::Truncated, self.position)),
+            Err(error) => self.joined(bytes, line, error, scratch),
         }
-        if matches!(kind, ErrorKind::TemplateDigest | ErrorKind::Line) {
-            // Perhaps the line feed belongs to the file name.
-            for _ in 0..self.limits.name_line_feeds {
-                let Some(longer) = line.joined(self.rest, self.limits.record_bytes) else { break };
-                line = longer;
-                match self.line(&line, scratch) {
-                    Ok(entry) if entry.check == Some(Check::Verified) => {
-                        return Ok((entry, line.behind));
-                    }
-                    _ => {}
+    }
+
+    /// A record that its first line alone is not: perhaps the line feed belongs to the file name.
+    #[cold]
+    fn joined(
+        &mut self,
+        bytes: &'a [u8],
+        mut line: Line<'a>,
+        error: Error,
+        scratch: &mut Scratch,
+    ) -> Result<UntrustedEntry<'a>, Error> {
+        if !matches!(error.kind(), ErrorKind::TemplateDigest | ErrorKind::Line) {
+            return Err(error);
+        }
+        for _ in 0..self.limits.name_line_feeds {
+            line = line.joined(bytes, self.limits.record_bytes).ok_or(error)?;
+            match self.line(&line, scratch) {
+                Ok(entry) if entry.check == Some(Check::Verified) => {
+                    self.rest = line.behind;
+                    return Ok(entry);
                 }
+                _ => {}
             }
         }
-        Err(kind)
+        Err(error)
     }
 
     #[inline]
@@ -139,48 +160,47 @@ impl<'a> Ascii<'a> {
         &mut self,
         line: &Line<'a>,
         scratch: &mut Scratch,
-    ) -> Result<UntrustedEntry<'a>, ErrorKind> {
-        let Head { pcr, recorded, rest } = Head::read(line.text).ok_or(ErrorKind::Line)?;
-        if self.width.is_some_and(|width| width != recorded.algorithm()) {
-            return Err(ErrorKind::DigestWidth);
+    ) -> Result<UntrustedEntry<'a>, Error> {
+        let position = self.position;
+        let error = |kind| Error::new(kind, position);
+        let Head { pcr, recorded, rest } = Head::read(line.text).ok_or(error(ErrorKind::Line))?;
+        if self.width.is_some_and(|width| width != recorded.algorithm) {
+            return Err(error(ErrorKind::DigestWidth));
         }
-        let space = rest.iter().position(|&byte| byte == b' ').ok_or(ErrorKind::Line)?;
-        let (template_name, text) = rest.split_at_checked(space).ok_or(ErrorKind::Line)?;
-        let text = text.get(1..).ok_or(ErrorKind::Line)?;
-        let template = self.template(template_name)?;
+        let (template_name, text) = cut_at_space(rest).ok_or(error(ErrorKind::Line))?;
+        let template = self.template(template_name).map_err(error)?;
 
         let endian = self.endian;
-        let position = self.position;
         let length = self.rest.len().saturating_sub(line.behind.len());
-        let end = position.after(u64::try_from(length).unwrap_or(u64::MAX), line.lines);
-        let body = Body::Text { text, template, endian };
-        let mut entry =
-            UntrustedEntry { pcr, recorded, template_name, body, position, end, check: None };
+        let mut entry = UntrustedEntry {
+            pcr,
+            recorded,
+            template_name,
+            body: Body::Text { text, template, endian },
+            position,
+            bytes: u64::try_from(length).unwrap_or(u64::MAX),
+            lines: line.lines,
+            check: None,
+        };
         scratch.clear();
         if !from_text(&template, text, endian, scratch) {
-            return Err(ErrorKind::Line);
+            return Err(error(ErrorKind::Line));
         }
         let check = match scratch.filled() {
             Some(data) => entry.check_with(&TemplateData::Slice(data)),
             None => entry.check_with(&TemplateData::Pieces(&entry)),
         };
         match check {
-            Check::Mismatch => return Err(ErrorKind::TemplateDigest),
+            Check::Mismatch if !recorded.is_hex() => return Err(error(ErrorKind::Line)),
+            Check::Mismatch => return Err(error(ErrorKind::TemplateDigest)),
             // The name of a violation is in no digest: without a line feed it may be cut short.
-            Check::Violation if !line.is_complete => return Err(ErrorKind::Truncated),
-            Check::Violation if !self.is_sound(&entry) => return Err(ErrorKind::Line),
-            _ => {}
+            Check::Violation if !line.is_complete => return Err(error(ErrorKind::Truncated)),
+            Check::Violation if !is_sound(&entry) => return Err(error(ErrorKind::Line)),
+            Check::Violation | Check::Verified => {}
         }
         entry.check = Some(check);
-        self.width = Some(recorded.algorithm());
+        self.width = Some(recorded.algorithm);
         Ok(entry)
-    }
-
-    /// Whether the text of a record that no digest covers has all its fields.
-    ///
-    /// Short texts were looked at while they were put together, long ones only by hashing them.
-    fn is_sound(&self, entry: &UntrustedEntry<'_>) -> bool {
-        entry.fields().all(|field| field.is_ok())
     }
 
     fn template(&mut self, name: &'a [u8]) -> Result<Template, ErrorKind> {
@@ -196,6 +216,13 @@ impl<'a> Ascii<'a> {
         self.template = Some((name, template));
         Ok(template)
     }
+}
+
+/// Whether the text of a record that no digest covers has all its fields.
+///
+/// Short texts were looked at while they were put together, long ones only by hashing them.
+fn is_sound(entry: &UntrustedEntry<'_>) -> bool {
+    entry.fields().all(|field| field.is_ok())
 }
 
 impl<'a> Iterator for Ascii<'a> {
@@ -228,8 +255,8 @@ struct Line<'a> {
 }
 
 impl<'a> Line<'a> {
-    fn first(bytes: &'a [u8], limit: usize) -> Result<Self, ErrorKind> {
-        Self::cut(bytes, 0, limit, 1).ok_or(ErrorKind::RecordTooLong)
+    fn first(bytes: &'a [u8], limit: usize) -> Option<Self> {
+        Self::cut(bytes, 0, limit, 1)
     }
 
     /// This line and the next. `None` if there is no next one that ends within the limit.
@@ -242,7 +269,7 @@ impl<'a> Line<'a> {
     /// Cuts behind the first line feed at `from` or later; `None` if the text gets longer than the
     /// limit.
     fn cut(bytes: &'a [u8], from: usize, limit: usize, lines: u64) -> Option<Self> {
-        match line_feed(bytes.get(from..)?) {
+        match find(b'\n', bytes.get(from..)?) {
             Some(length) => {
                 let length = from.checked_add(length).filter(|&length| length <= limit)?;
                 let (text, behind) = bytes.split_at_checked(length)?;
@@ -256,21 +283,18 @@ impl<'a> Line<'a> {
     }
 }
 
-/// The place of the first line feed.
+/// What stands before the first space, and what behind it.
 #[inline]
-fn line_feed(bytes: &[u8]) -> Option<usize> {
-    // The fixed size lets the compiler look at 32 bytes at once.
-    let (chunks, _) = bytes.as_chunks::<32>();
-    let has = |chunk: &[u8; 32]| chunk.iter().fold(false, |found, &byte| found | (byte == b'\n'));
-    let skip = chunks.iter().position(has).unwrap_or(chunks.len()).saturating_mul(32);
-    let place = bytes.get(skip..)?.iter().position(|&byte| byte == b'\n')?;
-    skip.checked_add(place)
+fn cut_at_space(text: &[u8]) -> Option<(&[u8], &[u8])> {
+    let (before, behind) = text.split_at_checked(find(b' ', text)?)?;
+    Some((before, behind.get(1..)?))
 }
 
 /// What is before the template name.
 pub(crate) struct Head<'a> {
     pub(crate) pcr: u32,
-    pub(crate) recorded: Digest,
+    /// Of the right length; whether it is hex is not yet known.
+    pub(crate) recorded: Recorded<'a>,
     pub(crate) rest: &'a [u8],
 }
 
@@ -285,15 +309,22 @@ impl<'a> Head<'a> {
             _ => return None,
         };
         let pcr = tens.checked_mul(10)?.checked_add(digit(ones)?)?;
-        if pcr > super::MAX_PCR {
+        if pcr > MAX_PCR {
             return None;
         }
         let (recorded, rest) = Algorithm::ALL.iter().find_map(|&algorithm| {
             let (digits, rest) = rest.split_at_checked(algorithm.size().checked_mul(2)?)?;
-            let rest = rest.strip_prefix(b" ")?;
-            Some((Digest::from_hex(algorithm, digits)?, rest))
+            let recorded = Recorded { algorithm, bytes: Bytes::hex_unchecked(digits) };
+            Some((recorded, rest.strip_prefix(b" ")?))
         })?;
         Some(Self { pcr, recorded, rest })
+    }
+}
+
+impl Recorded<'_> {
+    /// Whether the digits of a text list are all lower-case hex digits.
+    pub(crate) fn is_hex(&self) -> bool {
+        self.bytes.copy_to(&mut [0; Digest::MAX]).is_some()
     }
 }
 
@@ -302,23 +333,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn finds_line_feeds() {
-        for length in 0..100 {
-            for place in 0..length {
-                let mut bytes = vec![b'x'; length];
-                bytes[place] = b'\n';
-                assert_eq!(line_feed(&bytes), Some(place));
-                bytes[length - 1] = b'\n';
-                assert_eq!(line_feed(&bytes), Some(place));
-            }
-            assert_eq!(line_feed(&vec![b'x'; length]), None);
-        }
-    }
-
-    #[test]
     fn heads() {
         let sha1 = "0a".repeat(20);
-        let head = |text: &str| Head::read(text.as_bytes()).map(|head| head.pcr);
+        let head = |text: &str| {
+            Head::read(text.as_bytes()).filter(|head| head.recorded.is_hex()).map(|head| head.pcr)
+        };
         assert_eq!(head(&format!("10 {sha1} x")), Some(10));
         assert_eq!(head(&format!(" 2 {sha1} x")), Some(2));
         assert_eq!(head(&format!("63 {sha1} x")), Some(63));

@@ -8,6 +8,7 @@ use super::Endian;
 use super::entry::UntrustedEntry;
 use super::field::{number_text, split_digest_text, split_prefix, split_text};
 use super::template::{FieldId, Form, Template};
+use crate::bytes::find;
 
 /// Bytes of template data that are put together in one piece. Records of the common templates with
 /// a file name of ordinary length fit; hashing one piece is faster than hashing several.
@@ -143,7 +144,7 @@ fn field_from_text<S: Sink>(id: FieldId, text: &[u8], endian: Endian, sink: &mut
             true
         }
         form @ (Form::DigestWithAlgorithm | Form::DigestWithType) => {
-            let (prefix, digits) = split_digest_text(text)?;
+            let (prefix, digits) = split_digest_text(form, text)?;
             split_prefix(form, prefix)?;
             let bytes = prefix.len().checked_add(1)?.checked_add(digits.len() / 2)?;
             sink.raw(&length(bytes)?);
@@ -159,7 +160,7 @@ fn field_from_text<S: Sink>(id: FieldId, text: &[u8], endian: Endian, sink: &mut
             sink.raw(&length(text.len().checked_add(1)?)?);
             sink.raw(text);
             sink.raw(&[0]);
-            !text.contains(&0)
+            find(0, text).is_none()
         }
         Form::Number(2) => {
             let number = u16::try_from(number_text(text, 2)?).ok()?;

@@ -17,13 +17,14 @@
 use core::fmt;
 use core::iter::FusedIterator;
 
-use tsm_core::{Algorithm, Digest};
+use tsm_core::Algorithm;
 
 use super::assemble::LEGACY_NAME;
-use super::entry::{Body, Check, UntrustedEntry};
+use super::entry::{Body, Check, Recorded, UntrustedEntry};
 use super::field::{Source, Walk};
 use super::template::{MAX_NAME, Template, is_name};
 use super::{Endian, MAX_PCR};
+use crate::bytes::Bytes;
 use crate::error::{Error, ErrorKind, Position};
 use crate::limits::Limits;
 
@@ -129,7 +130,7 @@ impl<'a> Binary<'a> {
         Some(match self.record() {
             Ok((entry, rest)) => {
                 self.rest = rest;
-                self.position = entry.end;
+                self.position = entry.end();
                 Ok(entry)
             }
             Err(kind) => {
@@ -148,14 +149,14 @@ impl<'a> Binary<'a> {
             return Err(ErrorKind::PcrNumber);
         }
         let recorded = cut.bytes(digest.size())?;
-        let recorded = Digest::from_bytes(digest, recorded).ok_or(ErrorKind::Truncated)?;
+        let recorded = Recorded { algorithm: digest, bytes: Bytes::raw(recorded) };
         let length = cut.length()?;
         if !(1..=MAX_NAME).contains(&length) {
             return Err(ErrorKind::TemplateName);
         }
         let template_name = cut.bytes(length)?;
         let (body, check) = if template_name == b"ima" {
-            self.legacy(&mut cut, recorded)?
+            self.legacy(&mut cut, &recorded)?
         } else {
             if !is_name(template_name) {
                 return Err(ErrorKind::TemplateName);
@@ -167,9 +168,10 @@ impl<'a> Binary<'a> {
             (Body::Data { data: cut.bytes(length)?, endian }, None)
         };
         let used = self.rest.len().saturating_sub(cut.rest.len());
-        let end = self.position.after(u64::try_from(used).unwrap_or(u64::MAX), 0);
+        let bytes = u64::try_from(used).unwrap_or(u64::MAX);
         let position = self.position;
-        let entry = UntrustedEntry { pcr, recorded, template_name, body, position, end, check };
+        let entry =
+            UntrustedEntry { pcr, recorded, template_name, body, position, bytes, lines: 0, check };
         Ok((entry, cut.rest))
     }
 
@@ -177,9 +179,9 @@ impl<'a> Binary<'a> {
     fn legacy(
         &self,
         cut: &mut Cut<'a>,
-        recorded: Digest,
+        recorded: &Recorded<'_>,
     ) -> Result<(Body<'a>, Option<Check>), ErrorKind> {
-        if !self.md5 || recorded.is_zeros() {
+        if !self.md5 || recorded.bytes.is_zeros() {
             return Ok((cut.legacy(20)?, None));
         }
         let start = cut.clone();
@@ -187,7 +189,7 @@ impl<'a> Binary<'a> {
         for size in [20, 16] {
             let mut attempt = start.clone();
             let result = attempt.legacy(size).and_then(|body| {
-                let good = body.is_hashed_to(&recorded);
+                let good = body.is_hashed_to(recorded);
                 good.then_some((body, Some(Check::Verified))).ok_or(ErrorKind::TemplateDigest)
             });
             match result {
@@ -216,11 +218,11 @@ impl<'a> Binary<'a> {
 }
 
 impl Body<'_> {
-    fn is_hashed_to(&self, recorded: &Digest) -> bool {
+    fn is_hashed_to(&self, recorded: &Recorded<'_>) -> bool {
         let mut scratch = super::assemble::Scratch::new();
         let Body::Legacy { digest, name } = self else { return false };
         super::assemble::from_pair(digest, name, &mut scratch)
-            && scratch.filled().is_some_and(|data| recorded.algorithm().hash(data) == *recorded)
+            && scratch.filled().is_some_and(|data| recorded.is(&recorded.algorithm.hash(data)))
     }
 }
 

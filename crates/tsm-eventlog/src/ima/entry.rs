@@ -12,6 +12,7 @@ use super::Endian;
 use super::assemble::{self, Scratch, Sink, TemplateData};
 use super::field::{Field, FileDigest, Source, Value, Walk};
 use super::template::{FieldId, Form, Template};
+use crate::bytes::Bytes;
 use crate::error::{Error, ErrorKind, Position};
 
 /// What comparing a record's template digest with its template data gave.
@@ -32,13 +33,39 @@ pub enum Check {
 #[derive(Clone, Copy)]
 pub struct UntrustedEntry<'a> {
     pub(crate) pcr: u32,
-    pub(crate) recorded: Digest,
+    pub(crate) recorded: Recorded<'a>,
     pub(crate) template_name: &'a [u8],
     pub(crate) body: Body<'a>,
     pub(crate) position: Position,
-    pub(crate) end: Position,
+    /// Bytes and lines of the record.
+    pub(crate) bytes: u64,
+    pub(crate) lines: u64,
     /// `None` until computed.
     pub(crate) check: Option<Check>,
+}
+
+/// A template digest as the list shows it.
+#[derive(Clone, Copy)]
+pub(crate) struct Recorded<'a> {
+    pub(crate) algorithm: Algorithm,
+    /// As many bytes as the algorithm's digests have.
+    pub(crate) bytes: Bytes<'a>,
+}
+
+impl Recorded<'_> {
+    pub(crate) fn digest(&self) -> Digest {
+        let mut buffer = [0; Digest::MAX];
+        let bytes = self.bytes.copy_to(&mut buffer).unwrap_or_default();
+        Digest::from_bytes(self.algorithm, bytes).unwrap_or(Digest::zeros(self.algorithm))
+    }
+
+    #[inline]
+    pub(crate) fn is(&self, digest: &Digest) -> bool {
+        match self.bytes.as_raw() {
+            Some(bytes) => bytes == digest.as_bytes(),
+            None => self.bytes.copy_to(&mut [0; Digest::MAX]) == Some(digest.as_bytes()),
+        }
+    }
 }
 
 #[derive(Clone, Copy)]
@@ -58,8 +85,8 @@ impl<'a> UntrustedEntry<'a> {
     /// The template digest as the list shows it, in the algorithm of its width: zero for a
     /// violation.
     #[must_use]
-    pub const fn recorded(&self) -> &Digest {
-        &self.recorded
+    pub fn recorded(&self) -> Digest {
+        self.recorded.digest()
     }
 
     /// The template's name: `ima-ng`. No digest covers it (see [`Template`]).
@@ -104,13 +131,10 @@ impl<'a> UntrustedEntry<'a> {
     /// It may hold any byte but NUL; escape it before showing it to a terminal.
     #[must_use]
     pub fn name(&self) -> Option<&'a [u8]> {
-        if let Body::Legacy { name, .. } = self.body {
-            return Some(name);
-        }
-        self.fields().map_while(Result::ok).find_map(|field| match field.value {
-            Value::Text(name) if matches!(field.id.form(), Form::Name) => Some(name),
+        match Walk::new(self.template().ok()?, self.source()).find(Form::Name)? {
+            Value::Text(name) => Some(name),
             _ => None,
-        })
+        }
     }
 
     /// The file's digest: field `d-ng`, `d-ngv2` or `d`. `None` if there is none.
@@ -125,7 +149,7 @@ impl<'a> UntrustedEntry<'a> {
     /// Whether this is a violation record: its template digest is zero.
     #[must_use]
     pub fn is_violation(&self) -> bool {
-        self.recorded.is_zeros()
+        self.recorded.bytes.is_zeros()
     }
 
     /// Whether the name is `boot_aggregate`: the first record after boot, and after each kexec that
@@ -170,15 +194,16 @@ impl<'a> UntrustedEntry<'a> {
     /// Where the next record begins.
     #[must_use]
     pub const fn end(&self) -> Position {
-        self.end
+        self.position.after(self.bytes, self.lines)
     }
 
+    #[inline]
     pub(crate) fn check_with(&self, data: &TemplateData<'_>) -> Check {
         if self.is_violation() {
             return Check::Violation;
         }
-        match data.hash(self.recorded.algorithm()) {
-            Some(digest) if digest == self.recorded => Check::Verified,
+        match data.hash(self.recorded.algorithm) {
+            Some(digest) if self.recorded.is(&digest) => Check::Verified,
             _ => Check::Mismatch,
         }
     }
@@ -219,7 +244,7 @@ impl<'a> UntrustedEntry<'a> {
 
 impl fmt::Debug for UntrustedEntry<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {:?} {}", self.pcr, self.recorded, self.template_name.escape_ascii())?;
+        write!(f, "{} {:?} {}", self.pcr, self.recorded(), self.template_name.escape_ascii())?;
         self.fields().try_for_each(|field| match field {
             Ok(field) => write!(f, " {}={:?}", field.id.name(), field.value),
             Err(error) => write!(f, " ({})", error.kind()),

@@ -5,7 +5,7 @@ use core::fmt;
 
 use super::Endian;
 use super::template::{FieldId, Form, Template};
-use crate::bytes::Bytes;
+use crate::bytes::{Bytes, find};
 
 /// A field of a record.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -103,7 +103,7 @@ impl<'a> Value<'a> {
                 Self::Empty
             }
             form @ (Form::DigestWithAlgorithm | Form::DigestWithType) => {
-                let (prefix, digits) = split_digest_text(text)?;
+                let (prefix, digits) = split_digest_text(form, text)?;
                 let (kind, algorithm) = split_prefix(form, prefix)?;
                 Self::digest(kind, algorithm, Bytes::hex(digits)?)
             }
@@ -137,9 +137,11 @@ pub(crate) fn split_prefix(form: Form, prefix: &[u8]) -> Option<(&[u8], &[u8])> 
     (kind_is_good && is_name(algorithm)).then_some((kind, algorithm))
 }
 
-/// Splits `alg:hex` behind its last colon.
-pub(crate) fn split_digest_text(text: &[u8]) -> Option<(&[u8], &[u8])> {
-    let colon = text.iter().rposition(|&byte| byte == b':')?;
+/// Splits `alg:hex` or `type:alg:hex` behind its first or second colon.
+#[inline]
+pub(crate) fn split_digest_text(form: Form, text: &[u8]) -> Option<(&[u8], &[u8])> {
+    let mut colons = (0..).zip(text).filter(|&(_, &byte)| byte == b':').map(|(place, _)| place);
+    let colon: usize = colons.nth(usize::from(form == Form::DigestWithType))?;
     text.split_at_checked(colon.checked_add(1)?)
 }
 
@@ -168,9 +170,9 @@ pub(crate) fn split_text<'a>(
     let text = rest.take()?;
     if is_last {
         let is_text = matches!(id.form(), Form::Name | Form::Names);
-        return (is_text || !text.contains(&b' ')).then_some(text);
+        return (is_text || find(b' ', text).is_none()).then_some(text);
     }
-    let space = text.iter().position(|&byte| byte == b' ')?;
+    let space = find(b' ', text)?;
     let (field, behind) = text.split_at_checked(space)?;
     *rest = Some(behind.get(1..)?);
     Some(field)
@@ -210,6 +212,28 @@ impl<'a> Walk<'a> {
         self.next = self.next.saturating_add(1);
         let is_last = self.remaining() == 0;
         Some(self.read(id, is_last).map(|value| Field { id, value }))
+    }
+
+    /// The first field of this form, without looking closely at those before it.
+    #[inline]
+    pub(crate) fn find(&mut self, form: Form) -> Option<Value<'a>> {
+        loop {
+            let id = *self.template.fields().get(self.next)?;
+            if id.form() == form {
+                return self.step()?.map(|field| field.value);
+            }
+            self.next = self.next.saturating_add(1);
+            let is_last = self.remaining() == 0;
+            match &mut self.source {
+                Source::Data(rest, endian) => {
+                    split_data(rest, *endian)?;
+                }
+                Source::Pair(..) => {}
+                Source::Text(rest) => {
+                    split_text(id, is_last, rest)?;
+                }
+            }
+        }
     }
 
     fn read(&mut self, id: FieldId, is_last: bool) -> Option<Value<'a>> {

@@ -118,7 +118,7 @@ impl Slot {
 
     #[inline]
     pub(crate) fn compare(&mut self, entries: u64) {
-        if self.expected == Some(self.value) {
+        if self.expected.as_ref().is_some_and(|expected| *expected == self.value) {
             self.matched = Some(entries);
         }
     }

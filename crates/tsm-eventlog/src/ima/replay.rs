@@ -127,9 +127,10 @@ impl<const PCRS: usize> Replay<PCRS> {
         }
         let mut scratch = Scratch::new();
         while let Some(entry) = list.read(&mut scratch) {
-            let entry = entry?;
-            let data = list.data(&entry, &mut scratch);
-            self.absorb(&entry, &data).map_err(|kind| Error::new(kind, entry.position))?;
+            // By reference: an entry is large enough for a copy to be noticed.
+            let entry = entry.as_ref().map_err(|error| *error)?;
+            let data = list.data(entry, &mut scratch);
+            self.absorb(entry, &data).map_err(|kind| Error::new(kind, entry.position))?;
         }
         Ok(())
     }
@@ -232,9 +233,9 @@ impl<const PCRS: usize> Replay<PCRS> {
             slot.compare(entries);
             is_reached |= slot.matched == Some(entries);
         }
-        self.position = entry.end;
+        self.position = entry.end();
         if is_reached {
-            self.note_covered(entry.end);
+            self.note_covered(self.position);
         }
         Ok(check)
     }
@@ -265,8 +266,8 @@ fn template_digest(
     data: &TemplateData<'_>,
     algorithm: Algorithm,
 ) -> Result<Digest, ErrorKind> {
-    if entry.recorded.algorithm() == algorithm {
-        return Ok(entry.recorded);
+    if entry.recorded.algorithm == algorithm {
+        return Ok(entry.recorded());
     }
     data.hash(algorithm).ok_or(ErrorKind::Line)
 }

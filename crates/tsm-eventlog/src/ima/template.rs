@@ -146,7 +146,7 @@ impl FieldId {
 pub struct Template {
     /// Beyond `len`: `D`.
     fields: [FieldId; MAX_FIELDS],
-    len: usize,
+    len: u8,
     legacy: bool,
 }
 
@@ -188,7 +188,7 @@ impl Template {
     /// The field ids.
     #[must_use]
     pub fn fields(&self) -> &[FieldId] {
-        self.fields.get(..self.len).unwrap_or(&self.fields)
+        self.fields.get(..usize::from(self.len)).unwrap_or(&self.fields)
     }
 
     /// Whether this is the template `ima`, whose records have a form and a digest rule of their
@@ -220,7 +220,7 @@ impl Template {
     const EMPTY: Self = Self { fields: [FieldId::D; MAX_FIELDS], len: 0, legacy: false };
 
     fn push(&mut self, id: FieldId) -> Result<(), ErrorKind> {
-        *self.fields.get_mut(self.len).ok_or(ErrorKind::TooManyFields)? = id;
+        *self.fields.get_mut(usize::from(self.len)).ok_or(ErrorKind::TooManyFields)? = id;
         self.len = self.len.saturating_add(1);
         Ok(())
     }
