@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+#![cfg_attr(not(test), no_std)]
+#![forbid(unsafe_code)]
+#![cfg_attr(
+    not(test),
+    deny(
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::panic,
+        clippy::indexing_slicing,
+        clippy::arithmetic_side_effects,
+        clippy::as_conversions
+    )
+)]
+//! Simulated measurement registers.
+//!
+//! **Nothing here measures anything.** The values live in ordinary memory and in state files that
+//! anybody can edit. Whatever the simulator produces says so: a provider's name begins with `sim:`,
+//! a report and a state file begin with the word `SIMULATED`.
+//!
+//! - [`Simulated`] is a [`Provider`](tsm_core::Provider) made from a [`Platform`], a table of
+//!   registers and of rules for the values that derive from others. The platforms are in
+//!   [`platform`]: one like the kernel RFC's example module, and the register files of TDX, CCA, a
+//!   TPM and Nitro's NSM. [`Simulated::by_name`] finds them.
+//! - [`Simulated::save`] and [`Simulated::load`] let a machine survive the process.
+//! - [`Faulty`] makes any provider fail at chosen calls in chosen ways, [`Trace`] remembers what
+//!   really was extended.
+//! - [`contract`] checks any provider against the contract of
+//!   [`tsm_core::provider`]; adapters call it in their tests.
+//!
+//! ```
+//! use tsm_core::{Algorithm, Provider};
+//! use tsm_sim::Simulated;
+//!
+//! let mut machine = Simulated::by_name("tdx").unwrap();
+//! assert_eq!(machine.name(), "sim:tdx");
+//! let rtmr3 = machine.find("rtmr3").unwrap();
+//! machine.extend(rtmr3, &[Algorithm::Sha384.hash(b"event")]).unwrap();
+//! let again = Simulated::load(&machine.save()).unwrap();
+//! assert_eq!(again, machine);
+//! ```
+
+extern crate alloc;
+
+pub mod contract;
+mod faulty;
+pub mod platform;
+mod simulated;
+mod state;
+mod table;
+mod trace;
+
+pub use faulty::{Call, Fault, Faulty, Injected};
+pub use simulated::Simulated;
+pub use state::{LoadError, LoadErrorKind};
+pub use table::{Platform, Row, Source, TableError};
+pub use trace::Trace;
