@@ -123,6 +123,34 @@ fn all_lists_are_detected() {
     assert!(detected >= 62);
 }
 
+/// No other file of the shared data, of whatever kind, looks like an IMA list.
+#[test]
+fn other_files_are_not_lists() {
+    let Some(root) = shared("eventlogs").and_then(|path| Some(path.parent()?.to_owned())) else {
+        return;
+    };
+    let (mut folders, mut looked_at) = (vec![root], 0);
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            let name = path.file_name().unwrap().to_string_lossy().into_owned();
+            if path.is_dir() {
+                folders.push(path);
+                continue;
+            }
+            if name.contains("runtime_measurements") || name.starts_with("ima") {
+                continue;
+            }
+            if let Ok(bytes) = std::fs::read(&path) {
+                assert_eq!(detect(&bytes), None, "{}", path.display());
+                looked_at += 1;
+            }
+        }
+    }
+    eprintln!("{looked_at} files that are not lists");
+    assert!(looked_at > 400);
+}
+
 /// Binary and ascii lists of one run say the same, whatever the width of their digests.
 #[test]
 fn binary_and_ascii_agree() {

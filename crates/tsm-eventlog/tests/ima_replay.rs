@@ -8,7 +8,7 @@ use common::{all_runs, said};
 use tsm_core::{Algorithm, Digest};
 use tsm_eventlog::ima::{
     Ascii, Bank, BankRule, Binary, Check, Endian, FieldId, KexecHeader, Layout, List, Match,
-    Replay, Value,
+    Replay, UntrustedEntry, Value,
 };
 use tsm_eventlog::{Error, ErrorKind, Format, Limits, detect};
 
@@ -347,6 +347,26 @@ fn errors_of_calls() {
     assert_eq!(kind(replay.expect(10, other)), ErrorKind::NoSuchBank);
     assert_eq!(kind(replay.start(10, other)), ErrorKind::NoSuchBank);
     assert_eq!(List::open(b"hello").unwrap_err().kind(), ErrorKind::UnknownFormat);
+}
+
+#[test]
+fn an_error_is_not_forgotten() {
+    let names = names(2);
+    let bytes = [&list(10, &names)[..], &[0; 40]].concat();
+    let mut replay = <Replay>::new(&SHA256).unwrap();
+    replay.expect(10, value(Algorithm::Sha256, &template_data(&names))).unwrap();
+    assert_eq!(replay.run(binary(&bytes)).error().unwrap().kind(), ErrorKind::TemplateName);
+    let mut out = [0; <Replay>::SAVED_MAX];
+    let restored = <Replay>::restore(replay.save(&mut out).unwrap()).unwrap();
+    assert_eq!(restored, replay);
+    assert_eq!(restored.result(10, Algorithm::Sha256), Match::Prefix { matched: 2, beyond: 1 });
+}
+
+#[test]
+fn sizes_are_as_documented() {
+    assert!(size_of::<Replay<5>>() - size_of::<Replay<4>>() <= 640);
+    assert_eq!(Replay::<4>::SAVED_MAX, 4 * 576 + 80);
+    assert!(size_of::<UntrustedEntry<'_>>() <= 192, "{}", size_of::<UntrustedEntry<'_>>());
 }
 
 #[test]

@@ -16,6 +16,8 @@ use crate::bytes::Bytes;
 use crate::error::{Error, ErrorKind, Position};
 
 /// What comparing a record's template digest with its template data gave.
+///
+/// Exhaustive, so that a caller decides on each case.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum Check {
     /// The digest is the hash of the template data.

@@ -9,6 +9,7 @@ use super::entry::{Check, UntrustedEntry};
 ///
 /// It matters for the banks other than SHA-1; in that one all three give the same.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
+#[non_exhaustive]
 pub enum BankRule {
     /// The bank's own hash of the template data; violations extend ones. Linux 5.8 and later, for
     /// a hash that was available when IMA started.
@@ -63,6 +64,8 @@ pub(crate) fn padded(algorithm: Algorithm, sha1: &Digest) -> Digest {
 }
 
 /// How the records of a PCR relate to the expected value of one of its banks.
+///
+/// Exhaustive, so that a caller decides on each case.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum Match {
     /// All records, in their order, give the expected value. With no records at all: the expected

@@ -16,7 +16,7 @@ use crate::error::{Error, ErrorKind, Position};
 
 /// Recomputes PCR values from a list.
 ///
-/// A small value without pointers: about 0.5 KiB for each PCR. `PCRS` bounds the distinct PCRs
+/// A value without pointers, at most 640 bytes for each PCR. `PCRS` bounds the distinct PCRs
 /// (a policy's `pcr=` can send records to others than 10); one more is an error, never ignored.
 ///
 /// # Use

@@ -7,6 +7,7 @@
 //! |---|---|
 //! | magic `tsm-ima` and version | 8 |
 //! | numbers of banks and of registers | 1 + 1 |
+//! | whether the last run ended in an error | 1 |
 //! | position and covered position: offset, record, line each | 24 + 1 + 24 |
 //! | for each bank: TPM algorithm id, rule | 2 + 1 |
 //! | for each register: PCR, entries, violations, boot aggregates | 4 + 3 x 8 |
@@ -24,11 +25,11 @@ const MAGIC: [u8; 8] = *b"tsm-ima\x01";
 const CHECKSUM: usize = 8;
 const EXPECTED: u8 = 1;
 const MATCHED: u8 = 2;
-const HEAD: usize = 8 + 2 + 24 + 25 + 3 * Algorithm::MAX;
+const HEAD: usize = 8 + 3 + 24 + 25 + 3 * Algorithm::MAX;
 const REGISTER: usize = 28 + (2 * Digest::MAX + 9) * Algorithm::MAX;
 
 impl<const PCRS: usize> Replay<PCRS> {
-    /// A size that suffices for every saved state, in bytes: 645 for each PCR and some more.
+    /// A size that suffices for every saved state, in bytes: 576 for each PCR and 80 more.
     #[allow(clippy::arithmetic_side_effects, reason = "evaluated at compile time")]
     pub const SAVED_MAX: usize = HEAD + REGISTER * PCRS + CHECKSUM;
 
@@ -62,6 +63,7 @@ impl<const PCRS: usize> Replay<PCRS> {
         out.put(&MAGIC)?;
         out.put(&[u8::try_from(self.banks().count()).ok()?])?;
         out.put(&[u8::try_from(self.registers().count()).ok()?])?;
+        out.put(&[u8::from(self.registers().any(|register| register.is_cut))])?;
         out.position(self.position)?;
         out.put(&[u8::from(self.covered.is_some())])?;
         out.position(self.covered.unwrap_or_default())?;
@@ -98,6 +100,7 @@ impl<const PCRS: usize> Replay<PCRS> {
             return None;
         }
         let [banks, registers] = input.array()?;
+        let is_cut = input.flag()?;
         let position = input.position()?;
         let is_covered = input.flag()?;
         let covered = input.position()?;
@@ -124,7 +127,7 @@ impl<const PCRS: usize> Replay<PCRS> {
 
         let mut entries = 0_u64;
         for index in 0..usize::from(registers) {
-            let register = input.register(&replay.banks)?;
+            let register = Register { is_cut, ..input.register(&replay.banks)? };
             let is_new = replay.register(register.pcr).is_none();
             entries = entries.checked_add(register.entries)?;
             *replay.registers.get_mut(index).filter(|_| is_new)? = Some(register);
