@@ -53,6 +53,11 @@ impl<P: Provider, S: Storage, const N: usize> Logged<P, S, N> {
         &self.provider
     }
 
+    /// The provider below, for what has nothing to do with logs.
+    pub const fn provider_mut(&mut self) -> &mut P {
+        &mut self.provider
+    }
+
     /// The provider and the logs again.
     pub fn into_parts(self) -> (P, impl Iterator<Item = (RegisterId, RecordLog<S>)>) {
         (self.provider, self.logs.into_iter().flatten())

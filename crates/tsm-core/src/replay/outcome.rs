@@ -45,14 +45,17 @@ pub enum Trailing {
 }
 
 /// How a bank's authenticated value stands to the log.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+///
+/// Exhaustive, so that a caller decides on each case.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum Match {
     /// No value was given to compare with.
     Unchecked,
     /// The value is the one after the whole log.
     Complete,
     /// The value is the one after the first `matched` records: the register was read before the
-    /// last `beyond`, which nothing vouches for.
+    /// last `beyond`, which nothing vouches for. With `matched` 0 it is the start value. A record
+    /// that could not be read counts as one beyond.
     Prefix {
         /// Records covered.
         matched: u64,
@@ -61,6 +64,14 @@ pub enum Match {
     },
     /// The value appears nowhere in the log.
     Mismatch,
+}
+
+impl Match {
+    /// Whether the value covers all that the log has.
+    #[must_use]
+    pub const fn is_complete(self) -> bool {
+        matches!(self, Self::Complete)
+    }
 }
 
 impl Outcome {

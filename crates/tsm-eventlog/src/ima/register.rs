@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! A PCR in a replay: its value in each bank, its counts, and how it compares with what is expected.
 
+pub use tsm_core::replay::Match;
 use tsm_core::{Algorithm, Digest};
 
 use super::entry::{Check, UntrustedEntry};
@@ -63,45 +64,12 @@ pub(crate) fn padded(algorithm: Algorithm, sha1: &Digest) -> Digest {
     Digest::from_bytes(algorithm, bytes).unwrap_or(Digest::zeros(algorithm))
 }
 
-/// How the records of a PCR relate to the expected value of one of its banks.
-///
-/// Exhaustive, so that a caller decides on each case.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub enum Match {
-    /// All records, in their order, give the expected value. With no records at all: the expected
-    /// value is the start value.
-    Complete,
-    /// The first `matched` records give it and `beyond` more follow, which nothing vouches for.
-    ///
-    /// That is usual: the list is often read after the quote. A record that could not be read
-    /// counts as one beyond. With `matched` 0 the expected value is the start value: it says
-    /// that none of the records had been extended.
-    Prefix {
-        /// Records that the value covers.
-        matched: u64,
-        /// Records behind them, at least.
-        beyond: u64,
-    },
-    /// No prefix of the records gives it.
-    Mismatch,
-    /// No value is expected: nothing is known.
-    Unchecked,
-}
-
-impl Match {
-    /// Whether the expected value covers all that the list has.
-    #[must_use]
-    pub const fn is_complete(self) -> bool {
-        matches!(self, Self::Complete)
-    }
-
-    /// How many records the expected value covers; `None` if it contradicts the list or is missing.
-    const fn covered(self, entries: u64) -> Option<u64> {
-        match self {
-            Self::Complete => Some(entries),
-            Self::Prefix { matched, .. } => Some(matched),
-            Self::Mismatch | Self::Unchecked => None,
-        }
+/// How many records an expected value covers; `None` if it contradicts the list or is missing.
+const fn covered(found: Match, entries: u64) -> Option<u64> {
+    match found {
+        Match::Complete => Some(entries),
+        Match::Prefix { matched, .. } => Some(matched),
+        Match::Mismatch | Match::Unchecked => None,
     }
 }
 
@@ -199,7 +167,7 @@ impl Register {
     #[must_use]
     pub fn covered(&self) -> u64 {
         self.results()
-            .map(|(_, result)| result.covered(self.entries).unwrap_or(0))
+            .map(|(_, result)| covered(result, self.entries).unwrap_or(0))
             .min()
             .unwrap_or(0)
     }

@@ -1,0 +1,186 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! The command line: what can be said, and its help. No logic.
+
+use std::path::PathBuf;
+
+use clap::{Parser, Subcommand, ValueEnum};
+use tsm_core::{Algorithm, Digest};
+
+use crate::failure::Failure;
+use crate::parse::{self, Value, VirtualName};
+
+/// Measurement registers, record logs and their verification.
+///
+/// Exit status: 0 it holds (or there was nothing to compare), 1 it does not hold, 2 wrong use or
+/// malformed input.
+#[derive(Parser, Debug)]
+#[command(name = "tsm", version, max_term_width = 100)]
+pub(crate) struct Args {
+    #[command(flatten)]
+    pub(crate) machine: Machine,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// Which registers a command works on.
+#[derive(clap::Args, Debug)]
+pub(crate) struct Machine {
+    /// The provider of registers: sim:example, sim:tdx, sim:cca, sim:tpm, sim:nsm
+    #[arg(long, global = true, value_name = "NAME")]
+    pub(crate) provider: Option<String>,
+    /// Directory that stands in for a simulated machine; created on first use
+    #[arg(long, global = true, value_name = "DIR")]
+    pub(crate) state: Option<PathBuf>,
+}
+
+#[derive(Subcommand, Debug)]
+pub(crate) enum Command {
+    /// The whole idea on a simulated confidential VM: measure, share a register, verify, tamper
+    #[cfg(feature = "sim")]
+    Demo,
+    /// List the registers, their powers and values
+    Registers(Registers),
+    /// Append records to a register's log and extend the register with them
+    Append(Append),
+    /// Extend a register with digests, past its log (noted there) or as a virtual register
+    Extend(Extend),
+    /// Print a register's log
+    Log(Log),
+    /// Show the registers as a tree of files; read or write one of them
+    Tree(Tree),
+    /// Replay a log and compare it with a register's value
+    Replay(Replay),
+}
+
+#[derive(clap::Args, Debug)]
+pub(crate) struct Registers {
+    /// Print JSON (schema tsm.registers/1)
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Define a virtual register that is carried by a register's log from now on, for example
+    /// mr_ima:sha256@rtmr3; several banks are separated by commas
+    #[arg(long = "virtual", value_name = "NAME:ALG[,ALG]@REGISTER", value_parser = parse::virtual_register)]
+    pub(crate) define: Vec<parse::VirtualRegister>,
+}
+
+#[derive(clap::Args, Debug)]
+pub(crate) struct Append {
+    /// Name of the register
+    pub(crate) register: String,
+    /// Records, appended in one call; `-` or none reads standard input
+    pub(crate) records: Vec<std::ffi::OsString>,
+}
+
+#[derive(clap::Args, Debug)]
+pub(crate) struct Extend {
+    /// Name of the register
+    pub(crate) register: String,
+    /// Digests, one per bank
+    #[arg(required = true, value_name = "ALG/HEX", value_parser = parse::digest)]
+    pub(crate) digests: Vec<Digest>,
+}
+
+#[derive(clap::Args, Debug)]
+pub(crate) struct Log {
+    /// Name of the register
+    pub(crate) register: String,
+    /// Print the bytes as they are even on a terminal, where they are escaped otherwise
+    #[arg(long)]
+    pub(crate) raw: bool,
+}
+
+#[derive(clap::Args, Debug)]
+pub(crate) struct Tree {
+    /// Which files there are: rfc (RFC v1, 2024), banked (RFC v3), linux (6.16)
+    #[arg(long, value_enum, default_value_t = Layout::Rfc)]
+    pub(crate) layout: Layout,
+    /// Print the content of this file instead (digests as bytes)
+    #[arg(long, value_name = "PATH")]
+    pub(crate) read: Option<String>,
+    /// Write standard input to this file instead, in one write
+    #[arg(long, value_name = "PATH", conflicts_with = "read")]
+    pub(crate) write: Option<String>,
+}
+
+#[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Layout {
+    Rfc,
+    Banked,
+    Linux,
+}
+
+#[derive(clap::Args, Debug)]
+pub(crate) struct Replay {
+    /// Format of the log; detected if not given
+    #[arg(long, value_enum)]
+    pub(crate) format: Option<Format>,
+    /// Bank to replay; those of the log (record log) or of the expected values, else sha1 and
+    /// sha256 (IMA), if none is given
+    #[arg(long = "bank", value_name = "ALG", value_parser = parse::algorithm)]
+    pub(crate) banks: Vec<Algorithm>,
+    /// Value of the register before the log; zeros if not given. For IMA lists of several PCRs
+    /// pcrN:ALG/HEX
+    #[arg(long = "start", value_name = "ALG/HEX", value_parser = parse::value)]
+    pub(crate) starts: Vec<Value>,
+    /// Authenticated value of the register. For IMA lists of several PCRs pcrN:ALG/HEX
+    #[arg(long = "expect", value_name = "ALG/HEX", value_parser = parse::value)]
+    pub(crate) expected: Vec<Value>,
+    /// Virtual register to fold from the records
+    #[arg(long = "virtual", value_name = "NAME", value_parser = parse::virtual_name)]
+    pub(crate) virtuals: Vec<VirtualName>,
+    /// Print JSON (schema tsm.replay/1)
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// The log, in one piece or several in order; `-` is standard input
+    #[arg(required = true, value_name = "FILE")]
+    pub(crate) files: Vec<PathBuf>,
+}
+
+#[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Format {
+    /// Record log
+    Record,
+    /// IMA runtime measurement list, binary or ascii
+    Ima,
+}
+
+/// A usage error as one line.
+pub(crate) fn one_line(error: &clap::Error) -> Failure {
+    let text = error.to_string();
+    let text = text.strip_prefix("error: ").unwrap_or(&text);
+    // What comes after an empty line is general usage; a hint in between may be of help.
+    let lines = text.lines().take_while(|line| !line.trim().is_empty());
+    let message: Vec<_> = lines.map(str::trim).collect();
+    if message.is_empty()
+        || error.kind() == clap::error::ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand
+    {
+        return Failure::usage("no command given; try 'tsm --help' or 'tsm demo'");
+    }
+    Failure::usage(format!("{}; try 'tsm --help'", message.join(" ")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_well_formed() {
+        use clap::CommandFactory as _;
+        Args::command().debug_assert();
+    }
+
+    #[test]
+    fn usage_errors_are_one_line() {
+        for bad in [
+            &["tsm"][..],
+            &["tsm", "nonsense"],
+            &["tsm", "replay"],
+            &["tsm", "replay", "--bank", "md5", "x"],
+            &["tsm", "replay", "--expect", "sha256/0", "x"],
+            &["tsm", "extend", "rtmr3"],
+        ] {
+            let text = one_line(&Args::try_parse_from(bad).unwrap_err()).to_string();
+            assert!(text.len() > 10 && text.lines().count() == 1, "{bad:?}: {text:?}");
+        }
+    }
+}

@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! The command `tsm`.
+//!
+//! This file maps arguments to commands and results to exit statuses: 0 it holds or there was
+//! nothing to compare, 1 it does not hold, 2 wrong use or malformed input. What a command does
+//! lives in the module of its name.
+#![forbid(unsafe_code)]
+
+mod args;
+#[cfg(feature = "sim")]
+mod demo;
+mod failure;
+mod parse;
+mod registers;
+mod replay;
+mod state;
+mod style;
+mod tree;
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+use args::{Args, Command};
+use failure::Failure;
+
+/// What a command that came to an end found.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Verdict {
+    /// It holds, or there was nothing to compare.
+    Holds,
+    /// It does not hold.
+    DoesNotHold,
+}
+
+type Result<T = Verdict> = std::result::Result<T, Failure>;
+
+fn main() -> ExitCode {
+    match parse_and_run() {
+        Ok(Verdict::Holds) => ExitCode::SUCCESS,
+        Ok(Verdict::DoesNotHold) => ExitCode::from(1),
+        // Whoever reads our output (`head`) has seen enough.
+        Err(failure) if failure.is_broken_pipe() => ExitCode::SUCCESS,
+        Err(failure) => {
+            anstream::eprintln!("tsm: {failure}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+fn parse_and_run() -> Result {
+    let args = match Args::try_parse() {
+        Ok(args) => args,
+        Err(error) if !error.use_stderr() => {
+            let _ = error.print();
+            return Ok(Verdict::Holds);
+        }
+        Err(error) => return Err(args::one_line(&error)),
+    };
+    match args.command {
+        #[cfg(feature = "sim")]
+        Command::Demo => demo::run(),
+        Command::Registers(command) => registers::list(&args.machine, &command),
+        Command::Append(command) => registers::append(&args.machine, &command),
+        Command::Extend(command) => registers::extend(&args.machine, &command),
+        Command::Log(command) => registers::log(&args.machine, &command),
+        Command::Tree(command) => tree::run(&args.machine, &command),
+        Command::Replay(command) => replay::run(&command),
+    }
+}

@@ -1,0 +1,216 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Replay of a record log: one register, its virtual registers and named static values.
+
+use tsm_core::log::{Limits, first_banks};
+use tsm_core::record::StaticValues;
+use tsm_core::replay::{self, FindingKind, Match, Position, Replay, Sink, Trailing};
+use tsm_core::virtual_registers::{Fold, FoldSink};
+use tsm_core::{Algorithm, Banks, Digest};
+
+use super::report::{Finding, Register, Report, Virtual, algorithms};
+use crate::Result;
+use crate::args;
+use crate::failure::Failure;
+
+/// Banks of virtual registers and names of static values that one call can follow.
+const MAX: usize = 256;
+
+pub(super) fn replay(log: &[u8], command: &args::Replay) -> Result<Report> {
+    let name = super::register_name(command);
+    let expected = only(&command.expected, &name)?;
+    let starts = only(&command.starts, &name)?;
+    let banks = banks(log, command, &expected, &starts)?;
+    let start: Vec<_> = banks
+        .iter()
+        .map(|bank| {
+            starts.iter().copied().find(|v| v.algorithm() == bank).unwrap_or(Digest::zeros(bank))
+        })
+        .collect();
+    let usage = |error: replay::BankError| Failure::usage(error.to_string());
+    let mut replay = Replay::new(&start).map_err(usage)?;
+    replay.expect(&expected).map_err(usage)?;
+
+    let table: Vec<_> = command
+        .virtuals
+        .iter()
+        // Which banks it has is what the records say.
+        .map(|name| tsm_core::Register::runtime(&name.0, all_banks()))
+        .collect();
+    let fold = Fold::new(&table).map_err(|error| Failure::usage(error.to_string()))?;
+    let mut sink = Records {
+        fold: FoldSink::new(fold),
+        statics: Box::default(),
+        findings: Vec::new(),
+        broken: false,
+    };
+    let malformed = replay.feed(log, Limits::DEFAULT, &mut sink).err();
+    let outcome = replay.outcome();
+
+    let shown = |bank: Algorithm| command.banks.is_empty() || command.banks.contains(&bank);
+    let registers = outcome
+        .banks()
+        .filter(|(value, _)| shown(value.algorithm()))
+        .map(|(value, matched)| Register {
+            name: name.clone(),
+            value,
+            records: outcome.records,
+            matched,
+        })
+        .collect();
+    let mut report = Report {
+        format: "record",
+        registers,
+        virtuals: virtuals(&sink),
+        statics: sink.statics.iter().map(|(name, value)| (name.to_string(), value)).collect(),
+        holds: outcome.holds(),
+        malformed: malformed.map(|error| error.to_string()),
+        findings: Vec::new(),
+    };
+    if outcome.contradictions > 0 || sink.broken {
+        // Whatever the register's value is, this log does not explain it.
+        report.holds = Some(false);
+    }
+    if let Some(error) = malformed {
+        report.holds = report.holds.map(|_| false);
+        let (line, offset) = (Some(error.line), Some(error.offset));
+        let text = error.kind.to_string();
+        sink.findings.push(Finding { kind: "malformed", line, offset, text });
+    }
+    if let Some(bad) = sink.fold.malformed() {
+        report.holds = Some(false);
+        report.malformed.get_or_insert(bad.to_string());
+        sink.findings.push(at(bad.at, "malformed-record", bad.kind.to_string()));
+    }
+    sink.findings.extend(beyond(&outcome, &replay));
+    report.findings = sink.findings;
+    Ok(report)
+}
+
+/// Values given for this log's register, which need not be named.
+fn only(values: &[crate::parse::Value], name: &str) -> Result<Vec<Digest>> {
+    for value in values {
+        if let Some(other) = value.register.as_deref().filter(|other| *other != name) {
+            let message = format!("the log's register is called '{name}' here, not '{other}'");
+            return Err(Failure::usage(message));
+        }
+    }
+    Ok(values.iter().map(|v| v.digest).collect())
+}
+
+/// The register's banks: those its first capture names, else those the caller speaks of.
+fn banks(
+    log: &[u8],
+    command: &args::Replay,
+    expected: &[Digest],
+    starts: &[Digest],
+) -> Result<Banks> {
+    let named: Vec<_> =
+        command.banks.iter().copied().chain(algorithms(starts.iter().chain(expected))).collect();
+    if let Some(captured) = first_banks(log, Limits::DEFAULT) {
+        return match named.iter().find(|bank| !captured.contains(**bank)) {
+            None => Ok(captured),
+            Some(bank) => {
+                let banks: Vec<_> = captured.iter().map(|b| b.name()).collect();
+                let banks = banks.join(", ");
+                Err(Failure::usage(format!("the log is of a register with {banks}, not {bank}")))
+            }
+        };
+    }
+    let mut banks = Banks::NONE;
+    for bank in named {
+        banks = banks.and(bank).unwrap_or(banks);
+    }
+    if banks.is_empty() {
+        return Err(Failure::usage(
+            "the log has no well-formed SYNC line that names its banks; say --bank ALG",
+        ));
+    }
+    Ok(banks)
+}
+
+fn all_banks() -> Banks {
+    Banks::new(Algorithm::ALL).unwrap_or(Banks::NONE)
+}
+
+/// The banks of virtual registers that were extended, and a finding for those that never were.
+fn virtuals(sink: &Records<'_>) -> Vec<Virtual> {
+    let values = sink.fold.fold().values();
+    values
+        .filter(|v| v.records > 0)
+        .map(|v| Virtual { name: v.name.to_string(), value: v.value, records: v.records })
+        .collect()
+}
+
+/// Findings about the log's end and beginning.
+fn beyond(outcome: &replay::Outcome, replay: &Replay) -> Vec<Finding> {
+    let end = replay.position();
+    let mut findings = Vec::new();
+    match outcome.trailing {
+        Trailing::None => {}
+        Trailing::Explained => {
+            let text = "off-log extensions behind the last record, explained by their notes";
+            findings.push(at(end, "trailing-gap-explained", text.into()));
+        }
+        Trailing::NotExplained => {
+            let text = "off-log extensions behind the last record, which nothing confirms";
+            findings.push(at(end, "trailing-gap", text.into()));
+        }
+    }
+    for (value, matched) in outcome.banks() {
+        if let Match::Prefix { matched, beyond } = matched {
+            let text = format!(
+                "the {} value was read after record {matched}; {beyond} records beyond it are not \
+                 authenticated",
+                value.algorithm()
+            );
+            findings.push(at(end, "prefix", text));
+        }
+    }
+    if outcome.begins == replay::Begins::Midway {
+        for bank in replay.banks().iter() {
+            let text = replay.started_at(bank).map(|v| format!("the log starts at {v}"));
+            findings.push(Finding {
+                kind: "starts-at",
+                line: None,
+                offset: None,
+                text: text.unwrap_or_default(),
+            });
+        }
+    }
+    findings
+}
+
+/// Takes the records as they come.
+struct Records<'t> {
+    fold: FoldSink<'t, MAX>,
+    statics: Box<StaticValues<MAX>>,
+    findings: Vec<Finding>,
+    /// A static value is malformed or contradicts another.
+    broken: bool,
+}
+
+impl Sink for Records<'_> {
+    fn untrusted_record(&mut self, record: &[u8], position: Position) {
+        self.fold.untrusted_record(record, position);
+        if let Err(error) = self.statics.record(record) {
+            self.broken = true;
+            self.findings.push(at(position, "static-value", error.to_string()));
+        }
+    }
+
+    fn finding(&mut self, finding: replay::Finding) {
+        let kind = match finding.kind {
+            FindingKind::Midway => "midway",
+            FindingKind::NoSync => "no-sync",
+            FindingKind::GapExplained => "gap-explained",
+            FindingKind::GapUnexplained => "gap-unexplained",
+            FindingKind::Contradiction => "contradiction",
+            _ => "other",
+        };
+        self.findings.push(at(finding.at, kind, finding.kind.to_string()));
+    }
+}
+
+fn at(position: Position, kind: &'static str, text: String) -> Finding {
+    Finding { kind, line: Some(position.line), offset: Some(position.offset), text }
+}
