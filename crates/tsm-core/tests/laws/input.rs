@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Whatever bytes are appended, the log stays a log.
+
+use proptest::prelude::*;
+use tsm_core::log::{Cause, Limits, Line, Lines};
+use tsm_core::replay::verify;
+use tsm_core::{Provider, RecordLog};
+
+use crate::machine::{Disk, Subject, complete, subject, told};
+
+/// Bytes that hit the log's own words and white space more often than chance does.
+fn input() -> impl Strategy<Value = Vec<u8>> {
+    let token = prop_oneof![
+        4 => prop::collection::vec(any::<u8>(), 0..12),
+        2 => prop::sample::select(vec![
+            &b"SYNC"[..], b"SYNC ", b"SYNC\t", b"#", b"# .EXTEND", b"# .EXTEND ", b"\n", b"\r\n",
+            b"\n\n", b" ", b"\t", b"\x0B", b"\x0C", b"\0", b"sha384/", b"00", b"ab",
+        ]).prop_map(<[u8]>::to_vec),
+    ];
+    prop::collection::vec(token, 0..16).prop_map(|tokens| tokens.concat())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(512) })]
+
+    #[test]
+    fn any_bytes_can_be_appended(
+        subject in subject(),
+        inputs in prop::collection::vec(input(), 1..6),
+        longest in 1..48usize,
+        capacity in prop_oneof![Just(1 << 16), 0..4096usize],
+    ) {
+        let limits = Limits::DEFAULT.record(longest);
+        let (mut machine, id) = Subject::simulated(subject);
+        let banks = machine.describe(id).unwrap().banks();
+        let start: Vec<_> = banks.iter().map(|b| machine.value(id, b).unwrap()).collect();
+        let mut log = RecordLog::new(Disk { capacity, ..Disk::new(Vec::new(), true) }, limits);
+        for input in &inputs {
+            let (before, device) = (log.storage().bytes.clone(), machine.clone());
+            let appended = log.append(&mut machine, id, input);
+            let bytes = &log.storage().bytes;
+            match appended {
+                Ok(done) => {
+                    let added = Lines::new(&bytes[before.len()..], limits);
+                    let kinds: Vec<_> = added.map(|line| line.unwrap().line).collect();
+                    let records = kinds.iter().filter(|l| matches!(l, Line::Record(_))).count();
+                    let syncs = kinds.iter().filter(|l| matches!(l, Line::Sync(_))).count();
+                    prop_assert_eq!((records as u32, syncs == 1), (done.records, done.synced));
+                    prop_assert!(!kinds.iter().any(|l| matches!(l, Line::Note(_))));
+                }
+                Err(error) => {
+                    prop_assert!(
+                        matches!(error.cause, Cause::TooLong | Cause::Reserved | Cause::Full),
+                        "{}", error
+                    );
+                    prop_assert!(error.offset <= input.len());
+                    prop_assert_eq!((bytes, &machine), (&before, &device), "refused with effect");
+                }
+            }
+            let values: Vec<_> = banks.iter().map(|b| machine.value(id, b).unwrap()).collect();
+            let verified = verify(bytes, &start, &values, limits, &mut ()).unwrap();
+            prop_assert_eq!(verified.malformed(), None);
+            prop_assert_eq!(verified.holds(), Some(true));
+            prop_assert!(complete(verified.outcome()));
+            prop_assert!(bytes.len() <= capacity);
+            let trusted = verified.trusted().count();
+            prop_assert!(trusted <= told(bytes, banks).len());
+        }
+    }
+}
