@@ -6,6 +6,7 @@ use tsm_core::log::{Cause, Limits, Line, Lines};
 use tsm_core::replay::verify;
 use tsm_core::{Provider, RecordLog};
 
+use crate::history::{histories, line, lived};
 use crate::machine::{Disk, Subject, complete, subject, told};
 
 /// Bytes that hit the log's own words and white space more often than chance does.
@@ -34,7 +35,9 @@ proptest! {
         let (mut machine, id) = Subject::simulated(subject);
         let banks = machine.describe(id).unwrap().banks();
         let start: Vec<_> = banks.iter().map(|b| machine.value(id, b).unwrap()).collect();
-        let mut log = RecordLog::new(Disk { capacity, ..Disk::new(Vec::new(), true) }, limits);
+        let disk = Disk::new(Vec::new(), true);
+        disk.capacity.set(capacity);
+        let mut log = RecordLog::new(disk, limits);
         for input in &inputs {
             let (before, device) = (log.storage().bytes.clone(), machine.clone());
             let appended = log.append(&mut machine, id, input);
@@ -66,5 +69,38 @@ proptest! {
             let trusted = verified.trusted().count();
             prop_assert!(trusted <= told(bytes, banks).len());
         }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(96) })]
+
+    /// What fits to the byte is written; with one byte less nothing happens.
+    #[test]
+    fn room_is_known_to_the_byte(
+        (subject, events) in histories(1),
+        off_log in any::<bool>(),
+        lines in prop::collection::vec(line(), 1..4),
+    ) {
+        let ample = lived(subject, &events);
+        let write = |capacity: usize| {
+            let mut machine = lived(subject, &events);
+            machine.limit(capacity);
+            let result = if off_log {
+                machine.extend_off_log(0, 1)
+            } else {
+                machine.append(&lines.join(&b'\n'))
+            };
+            (result, machine)
+        };
+        let (result, machine) = write(usize::MAX);
+        prop_assert!(result.is_ok());
+        let needed = machine.bytes().len();
+        let (result, exact) = write(needed);
+        prop_assert_eq!((result, exact.bytes()), (Ok(()), machine.bytes()));
+        let (result, short) = write(needed - 1);
+        prop_assert_eq!(result.unwrap_err().cause, Cause::Full);
+        prop_assert_eq!((short.bytes(), short.values()), (ample.bytes(), ample.values()));
+        prop_assert_eq!(short.log.in_sync(), ample.log.in_sync());
     }
 }

@@ -61,7 +61,8 @@ impl Subject {
 #[derive(Clone, Debug)]
 pub(crate) struct Disk {
     pub(crate) bytes: Vec<u8>,
-    pub(crate) capacity: usize,
+    /// Size in bytes; shared, as `fail` is.
+    pub(crate) capacity: Rc<Cell<usize>>,
     /// Whether the next append fails; shared, so that a disk inside a log can be told.
     pub(crate) fail: Rc<Cell<bool>>,
     pub(crate) slice: bool,
@@ -69,7 +70,7 @@ pub(crate) struct Disk {
 
 impl Disk {
     pub(crate) fn new(bytes: Vec<u8>, slice: bool) -> Self {
-        Self { bytes, capacity: 1 << 20, fail: Rc::default(), slice }
+        Self { bytes, capacity: Rc::new(Cell::new(1 << 20)), fail: Rc::default(), slice }
     }
 }
 
@@ -81,7 +82,7 @@ impl Storage for Disk {
     }
 
     fn room(&self) -> u64 {
-        self.capacity.saturating_sub(self.bytes.len()) as u64
+        self.capacity.get().saturating_sub(self.bytes.len()) as u64
     }
 
     fn append(&mut self, parts: &[&[u8]]) -> Result<(), NoRoom> {
@@ -126,6 +127,11 @@ impl Machine {
 
     pub(crate) fn append(&mut self, input: &[u8]) -> Result<(), Failure> {
         self.log.append(&mut self.device, self.id, input).map(drop)
+    }
+
+    /// Sets the size of the log's disk.
+    pub(crate) fn limit(&mut self, capacity: usize) {
+        self.log.storage().capacity.set(capacity);
     }
 
     /// Digests of the banks that `mask` chooses; of all if it chooses none.
@@ -210,12 +216,38 @@ impl Machine {
     pub(crate) fn check_told(&self) {
         let verified = self.verified();
         assert_eq!(verified.malformed(), None, "{}", self.text());
+        self.check_order_of_lines();
         let (told, extended) = (self.told(), self.extended());
         assert!(verified.holds() != Some(true) || told == extended, "{}", self.text());
         let mut rest = extended.iter();
         for digests in &told {
             assert!(rest.any(|e| e == digests), "told, but not extended: {}", self.text());
         }
+    }
+
+    /// A capture before the first record and between a note and a record (specification, section 3).
+    fn check_order_of_lines(&self) {
+        let mut captured = false;
+        for line in Lines::new(self.bytes(), LIMITS) {
+            match line.unwrap().line {
+                Line::Blank | Line::Comment(_) => {}
+                Line::Note(_) => captured = false,
+                Line::Sync(_) => captured = true,
+                Line::Record(_) => assert!(captured, "no SYNC: {}", self.text()),
+            }
+        }
+    }
+
+    /// Empty lines only separate: never first, last or two together. Not so after a crash that
+    /// left an empty line and lost what it was to separate.
+    pub(crate) fn check_spacing(&self) {
+        let mut blank = true;
+        for line in Lines::new(self.bytes(), LIMITS) {
+            let is_blank = line.unwrap().line == Line::Blank;
+            assert!(!(is_blank && blank), "{}", self.text());
+            blank = is_blank;
+        }
+        assert!(!blank || self.bytes().is_empty(), "{}", self.text());
     }
 
     pub(crate) fn text(&self) -> String {

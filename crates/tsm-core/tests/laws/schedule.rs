@@ -2,12 +2,13 @@
 //! Anything can fail at any moment; the log stays true.
 
 use proptest::prelude::*;
-use tsm_core::log::Cause;
+use tsm_core::log::{Cause, Line, Lines};
 use tsm_core::provider::{Error as _, Recorder};
+use tsm_core::replay::Trailing;
 use tsm_core::{Logged, Provider};
 
 use crate::history::{Event, any_event};
-use crate::machine::{Disk, Machine, complete, records, subject};
+use crate::machine::{Disk, LIMITS, Machine, complete, records, subject};
 
 /// Lives through one event. Whatever was reported as committed goes to `committed`; returns whether
 /// an append succeeded.
@@ -35,6 +36,15 @@ fn live(machine: &mut Machine, event: &Event, committed: &mut Vec<Vec<u8>>) -> b
     false
 }
 
+/// How many runs of notes a capture ends, and whether there is one that none does.
+fn gaps(log: &[u8]) -> (u64, bool) {
+    Lines::new(log, LIMITS).fold((0, false), |(closed, open), line| match line.unwrap().line {
+        Line::Note(_) => (closed, true),
+        Line::Sync(_) => (closed + u64::from(open), false),
+        _ => (closed, open),
+    })
+}
+
 /// Restarting ends a disk's failure, and the plan of faults may run out.
 fn all_is_well_again(machine: &mut Machine) {
     machine.device.disarm();
@@ -54,6 +64,7 @@ proptest! {
         for event in &events {
             let appended = live(&mut machine, event, &mut committed);
             machine.check();
+            machine.check_spacing();
             if appended {
                 prop_assert!(complete(machine.verified().outcome()), "{}", machine.text());
             }
@@ -87,7 +98,12 @@ proptest! {
             live(&mut machine, event, &mut committed);
             let verified = machine.verified();
             prop_assert_eq!(verified.holds(), Some(true), "{}", machine.text());
-            prop_assert!(verified.outcome().unexplained_gaps == 0);
+            let outcome = verified.outcome();
+            let (gaps, open) = gaps(machine.bytes());
+            prop_assert_eq!(outcome.explained_gaps, gaps);
+            prop_assert_eq!((outcome.unexplained_gaps, outcome.contradictions), (0, 0));
+            let trailing = if open { Trailing::Explained } else { Trailing::None };
+            prop_assert_eq!(outcome.trailing, trailing);
             // So every record is trusted.
             let trusted: Vec<_> = verified.trusted().map(|r| r.bytes().to_vec()).collect();
             prop_assert_eq!(&trusted, &committed);
