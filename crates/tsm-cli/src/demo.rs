@@ -1,5 +1,160 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! demo
-pub(crate) fn run() -> crate::Result {
-    Ok(crate::Verdict::Holds)
+//! `tsm demo`: the whole idea on a simulated confidential VM.
+//!
+//! [`machine`] measures: firmware, two applications and IMA share runtime registers, and somebody
+//! extends one past its log. [`verifier`] knows nothing of that but the evidence and the logs. This
+//! file tells the story: honest logs first, then with one byte changed.
+
+mod machine;
+mod verifier;
+
+use anstream::println;
+use tsm_core::Digest;
+use tsm_core::replay::Match;
+
+use crate::failure::Failure;
+use crate::style::{BAD, Escaped, FAINT, GOOD, HEAD, NOTE, Styled, short};
+use crate::{Result, Verdict};
+use machine::{Evidence, IMA};
+use verifier::Findings;
+
+/// A list that a real kernel (Linux 7.3.4) wrote, and the value its TPM's PCR 10 had.
+const IMA_LIST: &[u8] = include_bytes!("demo/data/ima_binary_runtime_measurements");
+const IMA_PCRS: &str = include_str!("demo/data/pcr-sha256.txt");
+
+pub(crate) fn run() -> Result {
+    println!(
+        "{}",
+        Styled(HEAD, "tsm demo: a confidential VM's measurements, from register to verdict")
+    );
+    println!(
+        "{}\n",
+        Styled(NOTE, "The TD is SIMULATED and proves nothing; the IMA list is a real kernel's.")
+    );
+
+    let evidence = machine::measure(IMA_LIST)?;
+    tell_measuring(&evidence);
+
+    println!("{}", Styled(HEAD, "2. Verify, layer by layer"));
+    let honest = verifier::verify(&evidence, IMA_LIST)?;
+    tell(&honest);
+    let real = real_pcr10()?;
+    let equal = honest.ima.as_ref().is_some_and(|ima| ima.value == real);
+    tell_line(equal, "", &format!("{IMA} equals what the real machine's TPM had in PCR 10"));
+    println!("{}\n", verdict(honest.holds && equal));
+
+    println!("{}", Styled(HEAD, "3. The same with one byte of rtmr3's log changed"));
+    let (forged, at) = forge(&evidence)?;
+    let found = verifier::verify(&forged, IMA_LIST)?;
+    tell(&found);
+    let located = found.located.as_ref().filter(|place| place.contains(at));
+    if let Some(place) = located {
+        let name = Escaped(&place.file);
+        println!(
+            "   {}",
+            Styled(
+                NOTE,
+                format!(
+                    "located: line {}, bytes {} to {}: the record says {}, but the list's record {} \
+             ({name}) hashes to {}",
+                    place.line,
+                    place.from,
+                    place.to,
+                    short(&place.says),
+                    place.entry,
+                    short(&place.list)
+                )
+            )
+        );
+    }
+    println!("{}\n", verdict(found.holds));
+
+    println!("{}", Styled(HEAD, "4. The same with one byte of the IMA list changed"));
+    let mut list = IMA_LIST.to_vec();
+    // The first letter of the last file's name.
+    let name = list.iter().rposition(|&b| b == b'/').map_or(0, |slash| slash + 1);
+    if let Some(byte) = list.get_mut(name) {
+        *byte ^= 1;
+    }
+    let broken = verifier::verify(&evidence, &list)?;
+    tell(&broken);
+    println!("{}\n", verdict(broken.holds));
+
+    let good = honest.holds && equal && !found.holds && located.is_some() && !broken.holds;
+    let summary = "the honest logs hold, and each changed byte was found and located";
+    if good {
+        println!("{} {summary}", Styled(GOOD, "demo: as it should be:"));
+        return Ok(Verdict::Holds);
+    }
+    println!("{} expected that {summary}", Styled(BAD, "demo: FAILED:"));
+    Ok(Verdict::DoesNotHold)
+}
+
+fn verdict(holds: bool) -> String {
+    if holds {
+        format!("   {}", Styled(GOOD, "verdict: holds"))
+    } else {
+        format!("   {}", Styled(BAD, "verdict: does not hold"))
+    }
+}
+
+fn tell_measuring(evidence: &Evidence) {
+    println!("{}", Styled(HEAD, "1. Measure"));
+    for log in &evidence.logs {
+        let lines = log.bytes.iter().filter(|&&b| b == b'\n').count();
+        println!("   {:<7}{:<10}{lines:>4} lines   {}", log.register, short(&log.value), log.story);
+    }
+    println!("   {}", Styled(FAINT, "some lines of rtmr3's log:"));
+    let log = evidence.log("rtmr3").map(|log| log.bytes.as_slice()).unwrap_or_default();
+    let lines: Vec<_> = log.split(|&b| b == b'\n').filter(|line| !line.is_empty()).collect();
+    let note = lines.iter().position(|line| line.starts_with(b"#")).unwrap_or(0);
+    for line in lines.iter().take(4).chain(lines.iter().skip(note).take(3)) {
+        let text = Escaped(line).to_string();
+        let text: String = text.chars().take(84).collect();
+        println!("     {}", Styled(FAINT, text));
+    }
+    println!();
+}
+
+fn tell(findings: &Findings) {
+    for line in &findings.lines {
+        tell_line(line.good, line.layer, &line.text);
+    }
+}
+
+fn tell_line(good: bool, layer: &str, text: &str) {
+    let mark = if good { Styled(GOOD, "ok ") } else { Styled(BAD, "BAD") };
+    println!("   {mark} {layer:<12} {text}");
+}
+
+/// Changes one hex digit of a record under IMA's name, behind the off-log extension. Returns where.
+fn forge(evidence: &Evidence) -> Result<(Evidence, usize)> {
+    let mut forged = evidence.clone();
+    let log = forged.logs.iter_mut().find(|log| log.register == "rtmr3");
+    let log = log.ok_or_else(|| Failure::usage("the demo's machine has no rtmr3"))?;
+    let record = format!("{IMA} extend sha256/");
+    let at = log.bytes.windows(record.len()).rposition(|w| w == record.as_bytes());
+    let at =
+        at.ok_or_else(|| Failure::usage("the demo's log has no IMA record"))? + record.len() + 5;
+    if let Some(digit) = log.bytes.get_mut(at) {
+        *digit = if *digit == b'0' { b'1' } else { b'0' };
+    }
+    Ok((forged, at))
+}
+
+fn real_pcr10() -> Result<Digest> {
+    let line = IMA_PCRS.lines().find_map(|line| line.strip_prefix("10 "));
+    let value = line.map(|hex| format!("sha256/{}", hex.trim().to_ascii_lowercase()));
+    let value = value.and_then(|text| text.parse().ok());
+    value.ok_or_else(|| Failure::usage("the demo's PCR file is damaged"))
+}
+
+/// How a match is told.
+fn match_words(found: Match) -> &'static str {
+    match found {
+        Match::Complete => "matches the log's end",
+        Match::Prefix { .. } => "matches only a prefix of the log",
+        Match::Mismatch => "matches nowhere in the log",
+        Match::Unchecked => "was not compared",
+    }
 }

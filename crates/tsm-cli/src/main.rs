@@ -5,16 +5,23 @@
 //! nothing to compare, 1 it does not hold, 2 wrong use or malformed input. What a command does
 //! lives in the module of its name.
 #![forbid(unsafe_code)]
+#![cfg_attr(
+    not(feature = "sim"),
+    allow(dead_code, reason = "without the simulator there are no machines to act on yet")
+)]
 
 mod args;
 #[cfg(feature = "sim")]
 mod demo;
 mod failure;
 mod parse;
+#[cfg(feature = "sim")]
 mod registers;
 mod replay;
+#[cfg(feature = "sim")]
 mod state;
 mod style;
+#[cfg(feature = "sim")]
 mod tree;
 
 use std::process::ExitCode;
@@ -33,7 +40,7 @@ enum Verdict {
     DoesNotHold,
 }
 
-type Result<T = Verdict> = std::result::Result<T, Failure>;
+type Result<T = Verdict> = core::result::Result<T, Failure>;
 
 fn main() -> ExitCode {
     match parse_and_run() {
@@ -60,11 +67,18 @@ fn parse_and_run() -> Result {
     match args.command {
         #[cfg(feature = "sim")]
         Command::Demo => demo::run(),
+        #[cfg(feature = "sim")]
         Command::Registers(command) => registers::list(&args.machine, &command),
+        #[cfg(feature = "sim")]
         Command::Append(command) => registers::append(&args.machine, &command),
+        #[cfg(feature = "sim")]
         Command::Extend(command) => registers::extend(&args.machine, &command),
+        #[cfg(feature = "sim")]
         Command::Log(command) => registers::log(&args.machine, &command),
+        #[cfg(feature = "sim")]
         Command::Tree(command) => tree::run(&args.machine, &command),
         Command::Replay(command) => replay::run(&command),
+        #[cfg(not(feature = "sim"))]
+        _ => Err(Failure::usage("built without a provider of registers; enable the feature 'sim'")),
     }
 }

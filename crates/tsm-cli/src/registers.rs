@@ -203,6 +203,6 @@ fn no_log(registers: &Registers<'_, '_>, id: RegisterId) -> Failure {
     Failure::usage(format!("{name} has no log of its own"))
 }
 
-fn provider_failure(error: impl std::fmt::Display) -> Failure {
+fn provider_failure(error: impl core::fmt::Display) -> Failure {
     Failure::usage(error.to_string())
 }

@@ -131,7 +131,7 @@ impl Machine {
             let Some(log) = self.native.log(id) else { continue };
             let bytes = &log.storage().0;
             if !bytes.is_empty() {
-                let value = match std::str::from_utf8(bytes) {
+                let value = match core::str::from_utf8(bytes) {
                     Ok(text) => Json::from(text),
                     Err(_) => serde_json::json!({ "hex": Hex(bytes).to_string() }),
                 };

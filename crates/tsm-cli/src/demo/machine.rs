@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! The demo's machine: who measures what into which register. Ends with what a verifier is given:
+//! register values and logs.
+
+use tsm_core::log::{Limits, RecordLog};
+use tsm_core::provider::Recorder;
+use tsm_core::{
+    Algorithm, Banks, Digest, Powers, Provider, Register, RegisterId, VirtualRegisters,
+};
+use tsm_eventlog::ima::{List, UntrustedEntry};
+use tsm_sim::Simulated;
+
+use crate::Result;
+use crate::failure::Failure;
+use crate::state::{Native, VecStorage, find};
+
+/// Names of the virtual registers.
+pub(super) const IMA: &str = "mr_ima";
+pub(super) const BILLING: &str = "mr_billing";
+
+/// The virtual registers, all carried by rtmr3.
+pub(super) const VIRTUAL: [Register<'static>; 2] = [
+    Register::runtime(IMA, Banks::one(Algorithm::Sha256)),
+    Register::runtime(BILLING, Banks::one(Algorithm::Sha384)),
+];
+
+/// What the machine hands out: nothing here says which application did what.
+#[derive(Clone)]
+pub(super) struct Evidence {
+    /// The provider's name, from the report.
+    pub(super) provider: String,
+    pub(super) logs: Vec<Log>,
+}
+
+/// A register's value in the (simulated) report, and its log.
+#[derive(Clone)]
+pub(super) struct Log {
+    pub(super) register: &'static str,
+    pub(super) value: Digest,
+    pub(super) bytes: Vec<u8>,
+    pub(super) story: &'static str,
+}
+
+impl Evidence {
+    pub(super) fn log(&self, register: &str) -> Option<&Log> {
+        self.logs.iter().find(|log| log.register == register)
+    }
+}
+
+type Registers<'n> = VirtualRegisters<'static, &'n mut Native, 2>;
+
+/// Boots the machine and lets everybody measure.
+pub(super) fn measure(ima_list: &[u8]) -> Result<Evidence> {
+    let machine = Simulated::by_name("tdx").ok_or_else(|| Failure::usage("no simulated TDX"))?;
+    let mut native = with_logs(machine)?;
+    boot(&mut native)?;
+    let carrier = find(&native, "rtmr3")?;
+    let mut registers: Registers<'_> = VirtualRegisters::open(&mut native, carrier, &VIRTUAL)
+        .map_err(|error| Failure::usage(error.to_string()))?;
+    run(&mut registers, carrier, ima_list)?;
+    evidence(&mut native)
+}
+
+fn with_logs(machine: Simulated) -> Result<Native> {
+    let ids: Vec<_> = machine
+        .registers()
+        .filter(|(_, register)| register.powers.contains(Powers::EXTEND))
+        .map(|(id, _)| id)
+        .collect();
+    let mut native = Native::new(machine);
+    for id in ids {
+        let log = RecordLog::new(VecStorage(Vec::new()), Limits::DEFAULT);
+        native.attach(id, log).map_err(|_| Failure::usage("too many registers"))?;
+    }
+    Ok(native)
+}
+
+/// Firmware and boot loader have registers for themselves.
+fn boot(native: &mut Native) -> Result<()> {
+    let firmware = Algorithm::Sha384.hash(b"the demo's firmware configuration");
+    let kernel = Algorithm::Sha384.hash(b"the demo's kernel");
+    let (rtmr0, rtmr1) = (find(native, "rtmr0")?, find(native, "rtmr1")?);
+    append(native, rtmr0, &format!("firmware.example measure config={firmware}"))?;
+    append(native, rtmr0, "firmware.example secure-boot on")?;
+    append(native, rtmr1, &format!("loader.example start kernel={kernel}"))
+}
+
+/// The running system shares rtmr3: IMA's list, two applications, a policy, and somebody who
+/// extends without a record.
+fn run(registers: &mut Registers<'_>, rtmr3: RegisterId, ima_list: &[u8]) -> Result<()> {
+    let (ima, billing) = (find(registers, IMA)?, find(registers, BILLING)?);
+    let policy = Algorithm::Sha256.hash(b"the demo's policy");
+    append(registers, rtmr3, &format!("kernel.org/tsm/static_mr mr_policy {policy}"))?;
+    let list = List::open(ima_list).map_err(|error| Failure::usage(error.to_string()))?;
+    for (number, entry) in list.enumerate() {
+        let entry = entry.map_err(|error| Failure::usage(error.to_string()))?;
+        extend(registers, ima, &[ima_digest(&entry)])?;
+        match number % 5 {
+            1 => {
+                let invoice = Algorithm::Sha384.hash(&number.to_le_bytes());
+                extend(registers, billing, &[invoice])?;
+            }
+            3 => append(registers, rtmr3, &format!("web.example serve config=v{number}"))?,
+            _ => {}
+        }
+        if number == 8 {
+            extend(registers, rtmr3, &[Algorithm::Sha384.hash(b"an agent without a log")])?;
+        }
+    }
+    Ok(())
+}
+
+/// What IMA extends a SHA-256 bank with for an entry of its list.
+pub(super) fn ima_digest(entry: &UntrustedEntry<'_>) -> Digest {
+    if entry.is_violation() {
+        return Digest::ones(Algorithm::Sha256);
+    }
+    entry.hash(Algorithm::Sha256)
+}
+
+fn append<P: Provider>(provider: &mut P, id: RegisterId, record: &str) -> Result<()> {
+    let recorder: Option<&mut dyn Recorder<Error = P::Error>> = provider.as_recorder();
+    let recorder = recorder.ok_or_else(|| Failure::usage("no log"))?;
+    recorder.append(id, record.as_bytes()).map_err(|error| Failure::usage(error.to_string()))
+}
+
+fn extend<P: Provider>(provider: &mut P, id: RegisterId, digests: &[Digest]) -> Result<()> {
+    provider.extend(id, digests).map_err(|error| Failure::usage(error.to_string()))
+}
+
+fn evidence(native: &mut Native) -> Result<Evidence> {
+    let mut logs = Vec::new();
+    for (register, story) in [
+        ("rtmr0", "firmware"),
+        ("rtmr1", "boot loader"),
+        ("rtmr3", "IMA, two applications, a policy, and an extension past the log"),
+    ] {
+        let id = find(native, register)?;
+        let value = native.value(id, Algorithm::Sha384);
+        let value = value.map_err(|error| Failure::usage(error.to_string()))?;
+        let bytes = native.log(id).map(|log| log.storage().0.clone()).unwrap_or_default();
+        logs.push(Log { register, value, bytes, story });
+    }
+    Ok(Evidence { provider: native.name().to_string(), logs })
+}

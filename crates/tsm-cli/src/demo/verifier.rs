@@ -1,0 +1,197 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! The demo's verifier, in layers that know nothing of each other's business: the platform layer
+//! knows registers, the log layer records, the mux layer names, the application layer IMA.
+
+use tsm_core::log::Limits;
+use tsm_core::record::{self, Parts, StaticValues};
+use tsm_core::replay::{self, FindingKind, Position, Sink};
+use tsm_core::virtual_registers::{Fold, FoldSink};
+use tsm_core::{Algorithm, Digest};
+use tsm_eventlog::ima::{Bank, List, Replay};
+
+use super::machine::{Evidence, IMA, Log, VIRTUAL, ima_digest};
+use super::match_words;
+use crate::Result;
+use crate::failure::Failure;
+use crate::style::short;
+
+/// What the verifier found.
+pub(super) struct Findings {
+    pub(super) lines: Vec<Line>,
+    pub(super) holds: bool,
+    /// IMA's virtual register.
+    pub(super) ima: Option<Ima>,
+    /// The record that does not agree with IMA's list.
+    pub(super) located: Option<Place>,
+}
+
+/// One statement of one layer.
+pub(super) struct Line {
+    pub(super) layer: &'static str,
+    pub(super) good: bool,
+    pub(super) text: String,
+}
+
+pub(super) struct Ima {
+    pub(super) value: Digest,
+    /// The digests that were recorded, and where.
+    records: Vec<(Position, Digest, usize)>,
+}
+
+/// A record that says something else than the list.
+pub(super) struct Place {
+    pub(super) line: u64,
+    pub(super) from: u64,
+    pub(super) to: u64,
+    pub(super) says: Digest,
+    pub(super) list: Digest,
+    pub(super) entry: usize,
+    pub(super) file: Vec<u8>,
+}
+
+impl Place {
+    pub(super) fn contains(&self, offset: usize) -> bool {
+        (self.from..self.to).contains(&(offset as u64))
+    }
+}
+
+impl Findings {
+    fn say(&mut self, layer: &'static str, good: bool, text: impl Into<String>) {
+        self.holds &= good;
+        self.lines.push(Line { layer, good, text: text.into() });
+    }
+}
+
+pub(super) fn verify(evidence: &Evidence, ima_list: &[u8]) -> Result<Findings> {
+    let mut findings = Findings { lines: Vec::new(), holds: true, ima: None, located: None };
+    platform(evidence, &mut findings);
+    for log in &evidence.logs {
+        log_layer(log, &mut findings)?;
+    }
+    application(ima_list, &mut findings)?;
+    Ok(findings)
+}
+
+/// Evidence to authenticated registers. A real one checks signature, chain and freshness here.
+fn platform(evidence: &Evidence, findings: &mut Findings) {
+    let text = format!("{}: report accepted because this is the demo", evidence.provider);
+    findings.say("platform", evidence.provider.starts_with("sim:"), text);
+}
+
+/// Registers and logs to records; then records to virtual registers.
+fn log_layer(log: &Log, findings: &mut Findings) -> Result<()> {
+    let fold = Fold::<8>::new(&VIRTUAL).map_err(|error| Failure::usage(error.to_string()))?;
+    let mut sink = Records { fold: FoldSink::new(fold), ima: Vec::new(), gaps: Vec::new() };
+    let start = Digest::zeros(log.value.algorithm());
+    let verified = replay::verify(&log.bytes, &[start], &[log.value], Limits::DEFAULT, &mut sink);
+    let verified = verified.map_err(|error| Failure::usage(error.to_string()))?;
+    let outcome = verified.outcome();
+    let holds = verified.holds() == Some(true);
+    for (_, found) in outcome.banks() {
+        let records = outcome.records;
+        let text = format!("{}: value {}, {records} records", log.register, match_words(found));
+        findings.say("log", holds, text);
+    }
+    for gap in sink.gaps {
+        let explained = gap.kind == FindingKind::GapExplained;
+        findings.say("log", explained, format!("{}: {gap}", log.register));
+    }
+    if log.register == "rtmr3" {
+        mux(&sink.fold, holds, findings);
+        let ima = sink.fold.fold().value(0, Algorithm::Sha256);
+        findings.ima = ima.map(|value| Ima { value, records: sink.ima });
+    }
+    applications(log, &verified, findings);
+    Ok(())
+}
+
+/// Virtual registers are as good as the log that carries them.
+fn mux(fold: &FoldSink<'_, 8>, carried: bool, findings: &mut Findings) {
+    for v in fold.fold().values() {
+        let doubt = if carried { "" } else { ", which nothing vouches for" };
+        let text = format!("{} = {} after {} records{doubt}", v.name, short(&v.value), v.records);
+        findings.say("mux", carried && fold.malformed().is_none(), text);
+    }
+}
+
+/// Records by domain; only those the register vouches for.
+fn applications(log: &Log, verified: &replay::Verified<'_>, findings: &mut Findings) {
+    let mut statics = StaticValues::<8>::default();
+    let mut web = 0_u32;
+    for trusted in verified.trusted() {
+        let good = statics.record(trusted.bytes()).is_ok();
+        if !good {
+            findings.say("mux", false, "a static value contradicts an earlier one");
+        }
+        web += u32::from(Parts::of(trusted.bytes()).domain == b"web.example");
+    }
+    for (name, value) in statics.iter() {
+        findings.say("mux", true, format!("{name} = {} (static)", short(&value)));
+    }
+    if log.register == "rtmr3" {
+        let text = format!("web.example: {web} records that rtmr3 vouches for");
+        findings.say("application", web > 0, text);
+    }
+}
+
+/// IMA's list against IMA's virtual register, whatever carried it.
+fn application(ima_list: &[u8], findings: &mut Findings) -> Result<()> {
+    let usage = |error: tsm_eventlog::Error| Failure::usage(error.to_string());
+    let Some(ima) = findings.ima.take() else {
+        findings.say("application", false, "no log carries IMA's register");
+        return Ok(());
+    };
+    let list = List::open(ima_list).map_err(usage)?;
+    let mut replay = <Replay>::new(&[Bank::hashed(Algorithm::Sha256)]).map_err(usage)?;
+    replay.expect(10, ima.value).map_err(usage)?;
+    let error = replay.run(list.clone()).error();
+    let found = replay.result(10, Algorithm::Sha256);
+    let records = replay.register(10).map_or(0, tsm_eventlog::ima::Register::entries);
+    let text = format!("IMA's list: {IMA} {}, {records} records", match_words(found));
+    findings.say("application", found.is_complete(), text);
+    if let Some(error) = error {
+        findings.say("application", false, format!("IMA's list: located: {error}"));
+    }
+    findings.located = locate(list, &ima.records);
+    findings.ima = Some(ima);
+    Ok(())
+}
+
+/// The first recorded digest that is not the list's.
+fn locate(list: List<'_>, records: &[(Position, Digest, usize)]) -> Option<Place> {
+    let entries = list.map_while(core::result::Result::ok).enumerate();
+    entries.zip(records).find_map(|((entry, listed), (at, says, len))| {
+        let list = ima_digest(&listed);
+        (list != *says).then(|| Place {
+            line: at.line,
+            from: at.offset,
+            to: at.offset + *len as u64,
+            says: *says,
+            list,
+            entry: entry + 1,
+            file: listed.name().unwrap_or_default().to_vec(),
+        })
+    })
+}
+
+/// Takes what the replay comes across.
+struct Records<'t> {
+    fold: FoldSink<'t, 8>,
+    ima: Vec<(Position, Digest, usize)>,
+    gaps: Vec<replay::Finding>,
+}
+
+impl Sink for Records<'_> {
+    fn untrusted_record(&mut self, bytes: &[u8], at: Position) {
+        self.fold.untrusted_record(bytes, at);
+        if record::name(bytes) == IMA.as_bytes()
+            && let Ok(digest) = record::extension(bytes)
+        {
+            self.ima.push((at, digest, bytes.len()));
+        }
+    }
+
+    fn finding(&mut self, finding: replay::Finding) {
+        self.gaps.push(finding);
+    }
+}
