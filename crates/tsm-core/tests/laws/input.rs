@@ -21,6 +21,17 @@ fn input() -> impl Strategy<Value = Vec<u8>> {
     prop::collection::vec(token, 0..16).prop_map(|tokens| tokens.concat())
 }
 
+/// The lines of an append, trimmed of what C's `isspace` knows, blank ones left out.
+fn canonical(input: &[u8]) -> Vec<&[u8]> {
+    let space = |b: &u8| matches!(b, b' ' | 9..=13);
+    let trim = |line: &'_ [u8]| -> Option<core::ops::Range<usize>> {
+        let from = line.iter().position(|b| !space(b))?;
+        Some(from..line.iter().rposition(|b| !space(b))? + 1)
+    };
+    let lines = input.split(|b| matches!(b, b'\n' | b'\r'));
+    lines.filter_map(|line| trim(line).map(|range| &line[range])).collect()
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(512) })]
 
@@ -49,6 +60,12 @@ proptest! {
                     let records = kinds.iter().filter(|l| matches!(l, Line::Record(_))).count();
                     let syncs = kinds.iter().filter(|l| matches!(l, Line::Sync(_))).count();
                     prop_assert_eq!((records as u32, syncs == 1), (done.records, done.synced));
+                    // The lines are what the specification says (section 2).
+                    let lines = kinds.iter().filter_map(|line| match line {
+                        Line::Record(bytes) | Line::Comment(bytes) => Some(*bytes),
+                        _ => None,
+                    });
+                    prop_assert_eq!(lines.collect::<Vec<_>>(), canonical(input));
                     prop_assert!(!kinds.iter().any(|l| matches!(l, Line::Note(_))));
                 }
                 Err(error) => {
