@@ -238,6 +238,9 @@ pub trait Reporter {
     /// Size in bytes of the caller's data in a report.
     fn user_data_size(&mut self) -> usize;
 
+    /// Size in bytes that no report exceeds.
+    fn report_size(&mut self) -> usize;
+
     /// Makes a report over all registers and `user_data` in `out` and returns its size in bytes.
     ///
     /// # Errors
@@ -353,12 +356,14 @@ pub fn check_extend(register: Option<&Register<'_>>, digests: &[Digest]) -> Resu
     if !register.powers.contains(crate::Powers::EXTEND) {
         return Err(ErrorKind::NotPermitted);
     }
-    let mut banks = register.banks().iter();
-    let in_order = |digest: &Digest| banks.any(|bank| bank == digest.algorithm());
-    match digests {
-        [] => Err(ErrorKind::InvalidInput),
-        _ => digests.iter().all(in_order).then_some(()).ok_or(ErrorKind::NoSuchBank),
+    let banks = register.banks();
+    if digests.iter().any(|digest| !banks.contains(digest.algorithm())) {
+        return Err(ErrorKind::NoSuchBank);
     }
+    let mut rest = banks.iter();
+    let in_order = |digest: &Digest| rest.any(|bank| bank == digest.algorithm());
+    let good = !digests.is_empty() && digests.iter().all(in_order);
+    if good { Ok(()) } else { Err(ErrorKind::InvalidInput) }
 }
 
 /// The checks every provider owes to its callers before it reads: the register exists, permits
@@ -413,6 +418,10 @@ macro_rules! forward_capabilities {
 
             fn user_data_size(&mut self) -> usize {
                 self.provider.as_reporter().map_or(0, |reporter| reporter.user_data_size())
+            }
+
+            fn report_size(&mut self) -> usize {
+                self.provider.as_reporter().map_or(0, |reporter| reporter.report_size())
             }
 
             fn report(

@@ -65,6 +65,9 @@ pub enum FindingKind {
     GapUnexplained,
     /// A capture that contradicts the records before it although no off-log extension is noted.
     Contradiction,
+    /// A record right after the note of an off-log extension, without the capture that the writer
+    /// puts between. What the notes say is taken for granted until the next capture or the end.
+    Uncaptured,
 }
 
 impl fmt::Display for FindingKind {
@@ -74,6 +77,7 @@ impl fmt::Display for FindingKind {
             Self::NoSync => "records before any SYNC: the front of the log may be missing",
             Self::GapExplained => "off-log extensions, explained by their notes",
             Self::GapUnexplained => "off-log extensions that the notes do not explain",
+            Self::Uncaptured => "a record after off-log extensions without a SYNC between them",
             Self::Contradiction => {
                 "SYNC contradicts the records before it: one of them was changed, or extended \
                  without a record"
@@ -352,8 +356,13 @@ impl Replay {
             }
             Line::Record(_) => {
                 at.record = at.record.saturating_add(1);
-                if self.phase == Phase::Start {
-                    sink.finding(Finding { kind: FindingKind::NoSync, at });
+                let odd = match self.phase {
+                    Phase::Start => Some(FindingKind::NoSync),
+                    Phase::Gap => Some(FindingKind::Uncaptured),
+                    Phase::Synced => None,
+                };
+                if let Some(kind) = odd {
+                    sink.finding(Finding { kind, at });
                 }
                 self.record(line, at, sink);
             }
@@ -366,16 +375,13 @@ impl Replay {
                 .saturating_add(u64::try_from(line.len()).unwrap_or(u64::MAX))
                 .saturating_add(1),
         };
-        if !matches!(class, Line::Blank | Line::Comment(_)) {
-            self.compare();
-        }
+        self.compare();
         Ok(())
     }
 
     #[inline]
     fn record(&mut self, record: &[u8], at: Position, sink: &mut impl Sink) {
-        // A record after a note without a SYNC between: our writer never does that. The tentative
-        // values go on being tentative until a capture says where the register stood.
+        // In a gap the values stay tentative until a capture says where the register stood.
         if self.phase == Phase::Start {
             self.phase = Phase::Synced;
         }

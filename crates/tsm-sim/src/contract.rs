@@ -283,14 +283,12 @@ fn writing<P: Provider>(provider: &mut P, registers: &[Described]) {
     }
 }
 
-/// Room for a report of any platform: a TDX quote with its collateral is some kilobytes.
-const REPORT: usize = 1 << 16;
-
 fn reporting<P: Provider>(provider: &mut P, registers: &[Described]) {
     let before = snapshot(provider, registers);
-    let mut out = vec![0; REPORT];
     let Some(reporter) = provider.as_reporter() else { return };
     let size = reporter.user_data_size();
+    let room = reporter.report_size();
+    let mut out = vec![0; room];
     let mut report = |user: usize, out: &mut [u8]| reporter.report(&vec![7; user], out);
     assert_eq!(kind(report(size.saturating_add(1), &mut out)), Some(ErrorKind::WrongSize));
     assert_eq!(kind(report(size, &mut [])), Some(ErrorKind::WrongSize), "no room for the report");
@@ -298,7 +296,7 @@ fn reporting<P: Provider>(provider: &mut P, registers: &[Described]) {
         let used = report(user, &mut out);
         assert!(used.is_ok(), "no report with {user} bytes of user data: {used:?}");
         let used = used.unwrap_or_default();
-        assert!(0 < used && used <= REPORT, "a report of {used} bytes");
+        assert!(0 < used && used <= room, "a report of {used} bytes");
     }
     let after = snapshot(provider, registers);
     for ((id, bank, old), (_, _, new)) in before.iter().zip(&after) {

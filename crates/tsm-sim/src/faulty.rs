@@ -324,6 +324,10 @@ impl<P: Provider> Reporter for Faulty<P> {
         self.provider.as_reporter().map_or(0, |reporter| reporter.user_data_size())
     }
 
+    fn report_size(&mut self) -> usize {
+        self.provider.as_reporter().map_or(0, |reporter| reporter.report_size())
+    }
+
     fn report(&mut self, user_data: &[u8], out: &mut [u8]) -> Result<usize, Self::Error> {
         if self.provider.as_reporter().is_none() {
             return Err(Injected::Here(ErrorKind::NotPermitted));

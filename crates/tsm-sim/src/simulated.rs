@@ -260,6 +260,10 @@ impl Reporter for Simulated {
         self.user_data.len()
     }
 
+    fn report_size(&mut self) -> usize {
+        self.platform.report_size()
+    }
+
     /// User data shorter than its place is padded with zeros. It stays as the machine's user data.
     fn report(&mut self, user_data: &[u8], out: &mut [u8]) -> Result<usize, ErrorKind> {
         let size = self.platform.report_size();

@@ -205,6 +205,7 @@ impl Sink for Records<'_> {
             FindingKind::GapExplained => "gap-explained",
             FindingKind::GapUnexplained => "gap-unexplained",
             FindingKind::Contradiction => "contradiction",
+            FindingKind::Uncaptured => "uncaptured",
             _ => "other",
         };
         self.findings.push(at(finding.at, kind, finding.kind.to_string()));

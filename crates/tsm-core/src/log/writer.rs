@@ -57,7 +57,8 @@ impl<S: Storage> RecordLog<S> {
     /// # Errors
     ///
     /// [`OpenError::Log`] if the content is malformed. After `Torn`, drop the storage's bytes from
-    /// the error's offset on and open again.
+    /// the error's offset on and open again. To have the storage back after an error, open it by
+    /// `&mut`.
     pub fn open<P: Provider>(
         storage: S,
         limits: Limits,

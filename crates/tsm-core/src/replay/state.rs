@@ -51,6 +51,9 @@ impl Replay {
 
     /// The replay that was saved, to be fed from its [`position`](Self::position) on.
     ///
+    /// Values met before the state was saved are not remembered: a register that was read earlier
+    /// than that comes out as a mismatch. Save where the last evidence was complete.
+    ///
     /// # Errors
     ///
     /// [`RestoreError`] if the bytes are not what [`save`](Self::save) wrote with the same

@@ -201,6 +201,16 @@ fn notes_before_the_first_sync() {
 }
 
 #[test]
+fn a_record_after_a_note_without_a_capture() {
+    let x = A.hash(b"x");
+    let log = plain().text("\n").note(x).off(x).line("d");
+    let (holds, found, seen, trusted) = check(&log, log.1);
+    assert_eq!((holds, found), (Some(true), Match::Complete));
+    assert_eq!(seen.0, [(FindingKind::Uncaptured, 10, 5)]);
+    assert_eq!(trusted, ["2:a", "3:b", "4:c", "5:d"]);
+}
+
+#[test]
 fn trailing_notes() {
     let x = A.hash(b"x");
     let log = plain().text("\n").note(x).off(x);
