@@ -269,8 +269,11 @@ fn records_without_sync() {
     value.extend(&x).unwrap();
     let tentative = extended(value, "a");
     let log = format!("# .EXTEND {}\na\n", Hex(x.as_bytes()));
-    let verified = replayed(log.as_bytes(), Banks::one(A), &[tentative]);
+    let mut seen = Seen::default();
+    let verified =
+        verify(log.as_bytes(), &[zero], &[tentative], Limits::DEFAULT, &mut seen).unwrap();
     assert_eq!((verified.holds(), verified.outcome().trailing), (Some(true), Trailing::Explained));
+    assert_eq!(seen.0, [FindingKind::Uncaptured]);
     // The gap is open until a SYNC record.
     let sync = format!("SYNC {tentative}");
     let log = format!("{log}{sync}\n");
