@@ -25,6 +25,7 @@ const RTMR: RegisterId = RegisterId(0);
 const A: Algorithm = Algorithm::Sha256;
 
 /// Every example of section 9, written by the library.
+// T-12
 #[test]
 fn known_answers() {
     let page = Page::read();
@@ -105,6 +106,7 @@ fn carry_out(page: &Page, name: &str) {
 }
 
 /// What section 9 says of its examples in words.
+// T-07
 #[test]
 fn examples_as_described() {
     let page = Page::read();
@@ -130,6 +132,7 @@ fn examples_as_described() {
 }
 
 /// each malformed line gives exactly its kind, at its place, and spoils nothing before it.
+// T-13, T-26, T-34
 #[test]
 fn malformed_lines() {
     let page = Page::read();
@@ -170,6 +173,7 @@ fn good_beginning(banks: Banks) -> (String, Vec<Digest>) {
 }
 
 ///
+// T-09
 #[test]
 fn refused_appends() {
     for row in Page::read().rows("refused", 3) {
@@ -183,6 +187,7 @@ fn refused_appends() {
 }
 
 ///
+// T-22
 #[test]
 fn malformed_records() {
     let table = [Register::runtime("mr_ima", Banks::one(A))];
@@ -246,6 +251,7 @@ fn the_threat_model_names_what_exists() {
 }
 
 /// all banks that the log captures are replayed; one may be compared alone.
+// T-13
 #[test]
 fn all_banks_are_replayed() {
     let two = Banks::new(&[A, Algorithm::Sha384]).unwrap();
@@ -283,6 +289,7 @@ fn records_without_sync() {
 }
 
 /// a prefix says where the value was met, not that what stands before is trusted.
+// T-06
 #[test]
 fn a_value_met_at_a_capture_vouches_for_nothing_before_it() {
     let (zero, x) = (Digest::zeros(A), A.hash(b"anything"));
@@ -295,6 +302,7 @@ fn a_value_met_at_a_capture_vouches_for_nothing_before_it() {
 }
 
 /// a register that is ahead of its log matches nothing in it.
+// T-04
 #[test]
 fn a_log_cut_at_its_end_matches_nothing() {
     let mut device = Device::new(Banks::one(A));
@@ -313,6 +321,7 @@ fn a_log_cut_at_its_end_matches_nothing() {
 }
 
 /// a line that counts is removed, doubled, or changes places with the next one.
+// T-02
 #[test]
 fn moved_lines_are_found() {
     let page = Page::read();
@@ -344,6 +353,7 @@ fn moved_lines_are_found() {
 }
 
 /// the other way round: who may extend directly can have any record shown.
+// T-07
 #[test]
 fn a_direct_extension_can_be_shown_as_a_record() {
     let mut device = Device::new(Banks::one(A));
@@ -363,6 +373,7 @@ fn a_direct_extension_can_be_shown_as_a_record() {
 }
 
 /// two logs for one register. The verifier finds out; the writer does when it is opened.
+// T-18
 #[test]
 fn two_writers_are_found_out() {
     let mut device = Device::new(Banks::one(A));
@@ -386,6 +397,7 @@ fn two_writers_are_found_out() {
 }
 
 /// a record is all it takes to extend a virtual register; nothing is undone or reordered.
+// T-21
 #[test]
 fn names_are_not_access_control() {
     let table =
