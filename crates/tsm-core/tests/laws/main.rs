@@ -12,3 +12,4 @@ mod input;
 mod machine;
 mod replay;
 mod schedule;
+mod virtual_registers;
