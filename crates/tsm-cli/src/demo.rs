@@ -2,7 +2,7 @@
 //! `tsm demo`: the whole idea on a simulated confidential VM.
 //!
 //! [`machine`] measures: firmware, two applications and IMA share runtime registers, and somebody
-//! extends one past its log. [`verifier`] knows nothing of that but the evidence and the logs. This
+//! extends one past its log, which is noted and captured. [`verifier`] knows nothing of that but the evidence and the logs. This
 //! file tells the story: honest logs first, then with one byte changed.
 
 mod machine;
@@ -104,14 +104,14 @@ fn tell_measuring(evidence: &Evidence) {
         let lines = log.bytes.iter().filter(|&&b| b == b'\n').count();
         println!("   {:<7}{:<10}{lines:>4} lines   {}", log.register, short(&log.value), log.story);
     }
-    println!("   {}", Styled(FAINT, "some lines of rtmr3's log:"));
-    let log = evidence.log("rtmr3").map(|log| log.bytes.as_slice()).unwrap_or_default();
-    let lines: Vec<_> = log.split(|&b| b == b'\n').filter(|line| !line.is_empty()).collect();
-    let note = lines.iter().position(|line| line.starts_with(b"#")).unwrap_or(0);
-    for line in lines.iter().take(4).chain(lines.iter().skip(note).take(3)) {
-        let text = Escaped(line).to_string();
-        let text: String = text.chars().take(84).collect();
-        println!("     {}", Styled(FAINT, text));
+    for (register, some) in [("rtmr3", 5), ("rtmr2", 5)] {
+        println!("   {}", Styled(FAINT, format!("the first lines of {register}'s log:")));
+        let log = evidence.log(register).map(|log| log.bytes.as_slice()).unwrap_or_default();
+        let lines = log.split(|&b| b == b'\n').filter(|line| !line.is_empty());
+        for line in lines.take(some) {
+            let text: String = Escaped(line).to_string().chars().take(84).collect();
+            println!("     {}", Styled(FAINT, text));
+        }
     }
     println!();
 }
@@ -127,7 +127,7 @@ fn tell_line(good: bool, layer: &str, text: &str) {
     println!("   {mark} {layer:<12} {text}");
 }
 
-/// Changes one hex digit of a record under IMA's name, behind the off-log extension. Returns where.
+/// Changes one hex digit of IMA's last record. Returns where.
 fn forge(evidence: &Evidence) -> Result<(Evidence, usize)> {
     let mut forged = evidence.clone();
     let log = forged.logs.iter_mut().find(|log| log.register == "rtmr3");

@@ -63,6 +63,7 @@ pub(crate) fn short(digest: &tsm_core::Digest) -> String {
 mod tests {
     use super::*;
 
+    // T-33
     #[test]
     fn bytes_are_escaped() {
         let shown = Escaped("a\0\x1b[31m\\ \u{202e}ä\u{9b}".as_bytes()).to_string();

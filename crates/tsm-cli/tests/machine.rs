@@ -206,6 +206,7 @@ fn processes_take_turns() {
 }
 
 /// Killed at any moment, the state is the one before or the one after.
+// T-17
 #[test]
 fn a_killed_process_leaves_a_consistent_state() {
     let dir = Dir::new();

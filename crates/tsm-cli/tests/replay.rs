@@ -21,6 +21,7 @@ fn sync() -> String {
     format!("SYNC {}", Digest::zeros(A))
 }
 
+// T-34
 #[test]
 fn verdicts_and_exit_statuses() {
     let dir = Dir::new();
@@ -66,6 +67,7 @@ fn pieces_and_standard_input() {
     tsm(&["replay", "--expect", &expect, "/nonexistent"]).refused("/nonexistent");
 }
 
+// T-36
 #[test]
 fn start_values_and_midway() {
     let start = A.hash(b"firmware");
@@ -168,6 +170,25 @@ fn virtual_registers_and_static_values() {
     let ran = tsm_with_input(&["replay", "--json", "-"], conflict.as_bytes());
     assert_eq!(ran.status, 1);
     assert_eq!(ran.json()["findings"][0]["kind"], "static-value");
+}
+
+/// A record can hide behind the note of its digest, so a virtual value is vouched for only where no
+/// off-log extension is noted.
+// T-07
+#[test]
+fn a_gap_takes_the_trust_from_virtual_registers() {
+    let extend = |data: &[u8]| format!("mr_ima extend {}", A.hash(data));
+    let (sync, good, malware) = (sync(), extend(b"good"), extend(b"malware"));
+    let expect = folded(&[&sync, &good, &malware]).to_string();
+    let args = ["replay", "--json", "--virtual", "mr_ima", "--expect", &expect, "-"];
+    let honest = format!("{sync}\n\n{good}\n{malware}\n");
+    let json = tsm_with_input(&args, honest.as_bytes()).ok().json();
+    assert_eq!((&json["holds"], &json["virtual"][0]["trusted"]), (&true.into(), &true.into()));
+    let note = tsm_core::hex::Hex(A.hash(malware.as_bytes()).as_bytes()).to_string();
+    let hidden = format!("{sync}\n\n{good}\n\n# .EXTEND {note}\n");
+    let json = tsm_with_input(&args, hidden.as_bytes()).ok().json();
+    assert_eq!((&json["holds"], &json["virtual"][0]["trusted"]), (&true.into(), &false.into()));
+    assert!(json["findings"].to_string().contains("gap-hides"), "{json}");
 }
 
 /// Every IMA list of the repository, in every bank, detected and replayed to the PCR values.

@@ -5,6 +5,9 @@
 //! last one found. A value stays cached until something is extended or written that could have
 //! changed it: the register itself, and every register described as live. Each value has a flag of
 //! its own, so refreshing one live register leaves the others stale.
+//!
+//! A cache belongs above [`Logged`](crate::Logged), never below it: a log captures what the register
+//! *is*, and a remembered value may not be that any more if others can extend it.
 
 use crate::algorithm::Algorithm;
 use crate::digest::Digest;
@@ -188,6 +191,7 @@ mod tests {
         ])
     }
 
+    // T-20
     #[test]
     fn each_value_is_read_once_until_something_could_change_it() {
         let mut device = device();
@@ -217,6 +221,7 @@ mod tests {
         expect(&mut cached, 5);
     }
 
+    // T-20
     #[test]
     fn what_is_read_is_true_after_every_step() {
         let mut device = device();

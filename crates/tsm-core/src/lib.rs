@@ -15,12 +15,13 @@
 //! ```text
 //!  your code, the command `tsm`, a file server            a verifier
 //!        |                    |                               |
-//!  VirtualRegisters         Tree                    virtual_registers::Fold
+//!     Cached                Tree                    virtual_registers::Fold
 //!        |                    |                               |
+//!  VirtualRegisters ----------+                               |
+//!        |                                                    |
 //!      Logged ---------- RecordLog -- lines of text -->    replay
 //!        |                                                    |
-//!      Cached                                     values from signed evidence
-//!        |
+//!        |                                        values from signed evidence
 //!     Provider: TDCALL, SNP guest messages, RSI, TPM commands, the simulator
 //! ```
 //!

@@ -35,8 +35,8 @@ pub use writer::{Appended, OpenError, RecordLog};
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub struct Limits {
-    /// Longest line in bytes, without its LF. A `SYNC` line may be longer: its size follows from
-    /// the number of banks.
+    /// Longest line in bytes, without its LF. The log's own lines, `SYNC` and notes, may be longer:
+    /// their size follows from the banks and is at most 367 bytes.
     pub record: usize,
 }
 

@@ -48,6 +48,14 @@ impl<P: Provider, S: Storage, const N: usize> Logged<P, S, N> {
         self.logs.iter().flatten().find(|(of, _)| *of == id).map(|(_, log)| log)
     }
 
+    /// Tells a register's log that somebody else may have extended the register: the next append
+    /// captures its value. Without a log this does nothing.
+    pub fn invalidate(&mut self, id: RegisterId) {
+        if let (_, Some(log)) = self.both(id) {
+            log.invalidate();
+        }
+    }
+
     /// The provider below. Extending it directly goes by the logs.
     pub const fn provider(&self) -> &P {
         &self.provider
@@ -198,6 +206,7 @@ mod tests {
         logged
     }
 
+    // T-25
     #[test]
     fn extend_is_noted_or_refused() {
         let closed = Register::runtime("closed", BANKS);
@@ -223,6 +232,21 @@ mod tests {
                 ErrorKind::NoSuchRegister
             );
         }
+    }
+
+    #[test]
+    fn somebody_else_extended() {
+        let mut device = Memory::new(&[Register::runtime("r", BANKS)]);
+        let mut buffer = [0; 1024];
+        let mut logged = logged(&mut device, &mut buffer);
+        let id = RegisterId(0);
+        logged.as_recorder().unwrap().append(id, b"one").unwrap();
+        logged.provider_mut().extend(id, &[Algorithm::Sha384.hash(b"?")]).unwrap();
+        logged.invalidate(id);
+        logged.invalidate(RegisterId(1));
+        logged.as_recorder().unwrap().append(id, b"two").unwrap();
+        let log = logged.log(id).unwrap().storage().as_bytes();
+        assert_eq!(log.windows(5).filter(|w| *w == b"SYNC ").count(), 2);
     }
 
     #[test]

@@ -14,6 +14,11 @@ const EXTEND: &[u8] = b"extend";
 /// Domain of a record that gives a named static value.
 const STATIC: &[u8] = b"kernel.org/tsm/static_mr";
 
+/// Whether no virtual register may have this name: a record that begins with it is something else.
+pub(crate) fn is_reserved(name: &[u8]) -> bool {
+    name == b"SYNC" || name == STATIC
+}
+
 /// A record cut into the three parts by which records are routed to their appraisers:
 /// `<domain> <operation> <content>`.
 ///
@@ -242,6 +247,7 @@ mod tests {
         assert_eq!(name(b"mr\x0Bextend"), b"mr");
     }
 
+    // T-24
     #[test]
     fn static_values() {
         let (a, b) = (Algorithm::Sha256.hash(b"a"), Algorithm::Sha384.hash(b"b"));

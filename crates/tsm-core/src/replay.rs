@@ -396,7 +396,9 @@ impl Replay {
     fn note(&mut self, note: Note<'_>) -> Result<(), LogErrorKind> {
         let banks = self.banks();
         // All of it is checked before any of it is folded.
-        note.digests(banks).try_for_each(|digest| digest.map(drop))?;
+        note.digests(banks).try_fold(Banks::NONE, |noted, digest| {
+            noted.and(digest?.algorithm()).ok_or(LogErrorKind::DoubleBank)
+        })?;
         for digest in note.digests(banks).flatten() {
             let mut folded = self.banks.iter_mut().flatten();
             if let Some(bank) = folded.find(|b| b.value.algorithm() == digest.algorithm()) {

@@ -61,6 +61,7 @@ fn reopen<'a>(file: &ListFile, bytes: &'a [u8]) -> List<'a> {
 
 /// Cut at any byte, a list is either shorter and honest about it, or an error at the cut record;
 /// the records before are the same.
+// T-26
 #[test]
 fn truncation_at_every_byte() {
     let mut cuts = 0;
@@ -102,6 +103,7 @@ fn truncation_at_every_byte() {
 }
 
 /// A cut list never matches completely.
+// T-04
 #[test]
 fn a_cut_list_is_not_complete() {
     for run in short_runs() {
@@ -118,6 +120,7 @@ fn a_cut_list_is_not_complete() {
 }
 
 /// Garbage behind the covered records: they stay covered, but the list is not complete.
+// T-34
 #[test]
 fn garbage_behind_is_seen() {
     for run in short_runs() {
@@ -150,6 +153,7 @@ fn uncovered(file: &ListFile) -> Vec<bool> {
 }
 
 /// A flipped byte never leaves a list complete, but for the bytes that no digest covers.
+// T-02, T-31
 #[test]
 fn flipped_bytes_never_match() {
     let (mut flips, mut unseen) = (0, 0);
@@ -235,6 +239,7 @@ fn wrong_lengths() {
 }
 
 /// 20 kB of the worst that was thought of, each in a time that does not grow with its square.
+// T-27
 #[test]
 fn hostile_text_is_linear() {
     let digest = "0".repeat(39) + "1";
@@ -296,6 +301,7 @@ proptest! {
     }
 
     /// Any bytes at all.
+    // T-26
     #[test]
     fn garbage(bytes in prop::collection::vec(any::<u8>(), 0..600), at in 0..700_usize) {
         let _ = detect(&bytes);

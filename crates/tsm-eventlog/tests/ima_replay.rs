@@ -153,6 +153,7 @@ fn big_endian_legacy_records() {
     assert_eq!(entries[0].hash(Algorithm::Sha256), Algorithm::Sha256.hash(&padded));
 }
 
+// T-05
 #[test]
 fn a_quote_may_cover_a_prefix() {
     let names = names(6);
@@ -187,6 +188,7 @@ fn a_quote_may_cover_a_prefix() {
     }
 }
 
+// T-01
 #[test]
 fn a_wrong_value_gives_no_entries() {
     let names = names(3);
@@ -211,6 +213,7 @@ fn a_wrong_value_gives_no_entries() {
     assert_eq!(replay.result(10, Algorithm::Sha1), Match::Unchecked);
 }
 
+// T-01
 #[test]
 fn absence_is_not_a_match() {
     let names = names(2);
@@ -224,6 +227,7 @@ fn absence_is_not_a_match() {
     assert_eq!(replay.register(12).unwrap().entries(), 0);
 }
 
+// T-35
 #[test]
 fn several_pcrs() {
     let names = names(6);
@@ -288,6 +292,7 @@ fn a_kexec_brings_a_second_boot_aggregate() {
     }
 }
 
+// T-36
 #[test]
 fn start_values() {
     let names = names(2);
@@ -304,6 +309,7 @@ fn start_values() {
     assert_eq!(replay.start(10, start).unwrap_err().kind(), ErrorKind::AlreadyStarted);
 }
 
+// T-31
 #[test]
 fn violations_extend_ones() {
     let data = ng("/tmp/x", b"x");
@@ -369,6 +375,7 @@ fn sizes_are_as_documented() {
     assert!(size_of::<UntrustedEntry<'_>>() <= 192, "{}", size_of::<UntrustedEntry<'_>>());
 }
 
+// T-29
 #[test]
 fn a_replay_goes_on_only_where_it_stopped() {
     let list = list(10, &names(3));
@@ -390,6 +397,7 @@ fn a_replay_goes_on_only_where_it_stopped() {
 }
 
 /// A file name with line feeds that imitates a record: read only if the digest says so.
+// T-32
 #[test]
 fn line_feeds_in_names() {
     let zeros = "0".repeat(40);
@@ -425,6 +433,7 @@ fn line_feeds_in_names() {
     assert_eq!(read[1].unwrap_err().kind(), ErrorKind::Line);
 }
 
+// T-28
 #[test]
 fn limits_are_kept() {
     let long = "n".repeat(3000);

@@ -23,6 +23,7 @@ fn write(machine: &mut Simulated, name: &str, value: &[u8]) {
     machine.as_writable().unwrap().write(id, value).unwrap();
 }
 
+// T-37
 #[test]
 fn every_platform_fulfils_the_contract() {
     let mut machines: Vec<_> = platform::NAMES.into_iter().map(machine).collect();
@@ -42,6 +43,7 @@ fn every_platform_fulfils_the_contract() {
     }
 }
 
+// T-37
 #[test]
 fn middleware_fulfils_the_contract_too() {
     for name in platform::NAMES {
@@ -54,6 +56,7 @@ fn middleware_fulfils_the_contract_too() {
     }
 }
 
+// T-38
 #[test]
 fn names_say_simulated() {
     for name in platform::NAMES {

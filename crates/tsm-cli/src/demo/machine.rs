@@ -85,10 +85,11 @@ fn boot(native: &mut Native) -> Result<()> {
     append(native, rtmr1, &format!("loader.example start kernel={kernel}"))
 }
 
-/// The running system shares rtmr3: IMA's list, two applications, a policy, and somebody who
-/// extends without a record.
+/// The running system: rtmr3 is shared by IMA's list, two applications and a policy; rtmr2 by an
+/// application and somebody who extends it without a record.
 fn run(registers: &mut Registers<'_>, rtmr3: RegisterId, ima_list: &[u8]) -> Result<()> {
     let (ima, billing) = (find(registers, IMA)?, find(registers, BILLING)?);
+    let rtmr2 = find(registers, "rtmr2")?;
     let policy = Algorithm::Sha256.hash(b"the demo's policy");
     append(registers, rtmr3, &format!("kernel.org/tsm/static_mr mr_policy {policy}"))?;
     let list = List::open(ima_list).map_err(|error| Failure::usage(error.to_string()))?;
@@ -104,7 +105,9 @@ fn run(registers: &mut Registers<'_>, rtmr3: RegisterId, ima_list: &[u8]) -> Res
             _ => {}
         }
         if number == 8 {
-            extend(registers, rtmr3, &[Algorithm::Sha384.hash(b"an agent without a log")])?;
+            append(registers, rtmr2, "web.example start plugin=compress")?;
+            extend(registers, rtmr2, &[Algorithm::Sha384.hash(b"an agent without a log")])?;
+            append(registers, rtmr2, "web.example start plugin=cache")?;
         }
     }
     Ok(())
@@ -133,7 +136,8 @@ fn evidence(native: &mut Native) -> Result<Evidence> {
     for (register, story) in [
         ("rtmr0", "firmware"),
         ("rtmr1", "boot loader"),
-        ("rtmr3", "IMA, two applications, a policy, and an extension past the log"),
+        ("rtmr2", "an application, and somebody who extends past the log"),
+        ("rtmr3", "IMA, two applications and a policy, by virtual registers"),
     ] {
         let id = find(native, register)?;
         let value = native.value(id, Algorithm::Sha384);

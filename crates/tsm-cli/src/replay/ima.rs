@@ -184,6 +184,7 @@ impl Run {
             format,
             registers,
             virtuals: Vec::new(),
+            virtuals_trusted: None,
             statics: Vec::new(),
             findings,
             holds,

@@ -61,6 +61,7 @@ pub(super) fn replay(log: &[u8], command: &args::Replay) -> Result<Report> {
         format: "record",
         registers,
         virtuals: virtuals(&sink),
+        virtuals_trusted: outcome.accounts_for_all(),
         statics: sink.statics.iter().map(|(name, value)| (name.to_string(), value)).collect(),
         holds: outcome.holds(),
         malformed: malformed.map(|error| error.to_string()),
@@ -82,6 +83,13 @@ pub(super) fn replay(log: &[u8], command: &args::Replay) -> Result<Report> {
         sink.findings.push(at(bad.at, "malformed-record", bad.kind.to_string()));
     }
     sink.findings.extend(beyond(&outcome, &replay));
+    let all = outcome.accounts_for_all() == Some(true) && report.malformed.is_none();
+    report.virtuals_trusted = report.virtuals_trusted.map(|_| all);
+    if !command.virtuals.is_empty() && report.holds == Some(true) && !all {
+        let text = "off-log extensions can hide records: nothing vouches for the values of \
+                    virtual registers in this log";
+        sink.findings.push(at(replay.position(), "gap-hides", text.into()));
+    }
     report.findings = sink.findings;
     Ok(report)
 }

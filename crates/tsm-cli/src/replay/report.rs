@@ -14,6 +14,9 @@ pub(crate) struct Report {
     pub(crate) format: &'static str,
     pub(crate) registers: Vec<Register>,
     pub(crate) virtuals: Vec<Virtual>,
+    /// Whether the virtual values are more than what the log says: it has a record for every
+    /// extension. `None` if nothing was compared.
+    pub(crate) virtuals_trusted: Option<bool>,
     pub(crate) statics: Vec<(String, Digest)>,
     pub(crate) findings: Vec<Finding>,
     pub(crate) holds: Option<bool>,
@@ -64,6 +67,7 @@ impl Report {
                     "bank": v.value.algorithm().name(),
                     "value": hex(&v.value),
                     "records": v.records,
+                    "trusted": self.virtuals_trusted,
                 })
             })
             .collect();
@@ -110,8 +114,10 @@ impl Report {
         }
         for v in &self.virtuals {
             let bank = v.value.algorithm().name();
+            let doubt =
+                if self.virtuals_trusted == Some(false) { "  (not vouched for)" } else { "" };
             println!(
-                "{:<20}{bank:<8}{:>9}  {:<10} {}",
+                "{:<20}{bank:<8}{:>9}  {:<10} {}{doubt}",
                 v.name,
                 v.records,
                 "virtual",

@@ -42,7 +42,7 @@ pub enum LogErrorKind {
     Digit,
     /// A capture or note for a bank that the register lacks.
     NoSuchBank,
-    /// A `SYNC` line that captures a bank twice.
+    /// A `SYNC` line or a note that names a bank twice.
     DoubleBank,
     /// A `SYNC` line that lacks the capture of a bank.
     MissingBank,
@@ -79,7 +79,7 @@ impl fmt::Display for LogErrorKind {
             Self::OddDigits => "odd number of hex digits",
             Self::Digit => "not a lower-case hex digit",
             Self::NoSuchBank => "digest for a bank that the register does not have",
-            Self::DoubleBank => "SYNC captures a bank twice",
+            Self::DoubleBank => "a bank is named twice in one line",
             Self::MissingBank => "SYNC lacks the capture of a bank of the register",
         })
     }

@@ -160,8 +160,8 @@ impl<'b> Splitter<'b> {
 #[inline]
 pub(crate) fn classify(line: &[u8], limits: Limits) -> Result<Line<'_>, LogErrorKind> {
     let class = Line::classify(line)?;
-    // A SYNC line's length follows from its captures, which are checked on their own.
-    if line.len() > limits.record && !matches!(class, Line::Sync(_)) {
+    // The length of the log's own lines follows from their digests, which are checked on their own.
+    if line.len() > limits.record && !matches!(class, Line::Sync(_) | Line::Note(_)) {
         return Err(LogErrorKind::TooLong);
     }
     Ok(class)
@@ -233,6 +233,7 @@ mod tests {
         assert_eq!(at, [(1, 0), (2, 2), (3, 3), (4, 6)]);
     }
 
+    // T-28
     #[test]
     fn errors_end_the_iteration() {
         let kinds = |log: &'static [u8]| {
@@ -270,6 +271,7 @@ mod tests {
         }
     }
 
+    // T-28
     #[test]
     fn a_small_buffer_is_an_error_only_for_lines_that_cross() {
         let mut nothing = [];

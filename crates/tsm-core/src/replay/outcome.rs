@@ -55,11 +55,12 @@ pub enum Match {
     Complete,
     /// The value is the one after the first `matched` records: the register was read before the
     /// last `beyond`, which nothing vouches for. With `matched` 0 it is the start value. A record
-    /// that could not be read counts as one beyond.
+    /// that could not be read counts as one beyond. This says where the value was met; which of the
+    /// `matched` records it vouches for is a question of its own ([`Outcome::trusted`]).
     Prefix {
-        /// Records covered.
+        /// Records before the place where the value was met.
         matched: u64,
-        /// Records that are not.
+        /// Records behind it.
         beyond: u64,
     },
     /// The value appears nowhere in the log.
@@ -118,8 +119,9 @@ impl Outcome {
     /// Whether the log explains the register: every compared bank matches completely, no gap is
     /// unexplained, no capture contradicts the log, and the log begins at the start value.
     ///
-    /// `None` if there was nothing to compare with. Explained gaps are not told here; look at
-    /// [`explained_gaps`](Self::explained_gaps) and [`trailing`](Self::trailing), and decide.
+    /// `None` if there was nothing to compare with. A log that holds may still have off-log
+    /// extensions that its notes explain, and a note can stand for any record: where something is
+    /// concluded from what is *not* in the log, ask [`accounts_for_all`](Self::accounts_for_all).
     #[must_use]
     pub fn holds(&self) -> Option<bool> {
         let mut matches =
@@ -131,6 +133,18 @@ impl Outcome {
                 && self.contradictions == 0
                 && self.begins == Begins::AtStart,
         )
+    }
+
+    /// Whether the log explains the register *and* every extension of the register is a record of the
+    /// log: no off-log extension is noted anywhere.
+    ///
+    /// Whoever supplies a log can hide a record behind a note of its digest, and the values stay the
+    /// same. So this is the question to ask before a virtual register's value, or a record's
+    /// absence, is believed.
+    #[must_use]
+    pub fn accounts_for_all(&self) -> Option<bool> {
+        let gapless = self.explained_gaps == 0 && self.trailing == Trailing::None;
+        self.holds().map(|holds| holds && gapless)
     }
 
     /// The lines that the authenticated values vouch for: from the first position up to the second,

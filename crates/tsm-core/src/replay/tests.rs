@@ -87,6 +87,7 @@ fn plain() -> Log {
     Log::new(zero()).sync().text("\n").line("a").line("b").text("\n# c\n").line("c")
 }
 
+// T-11
 #[test]
 fn complete() {
     let log = plain();
@@ -96,6 +97,7 @@ fn complete() {
     assert_eq!(trusted, ["2:a", "3:b", "4:c"]);
 }
 
+// T-05
 #[test]
 fn prefix() {
     let log = plain();
@@ -109,6 +111,7 @@ fn prefix() {
     assert_eq!(trusted, [""; 0]);
 }
 
+// T-01
 #[test]
 fn mismatch() {
     let log = plain();
@@ -117,6 +120,7 @@ fn mismatch() {
     assert_eq!(seen.0, []);
 }
 
+// T-01
 #[test]
 fn nothing_to_compare() {
     let log = plain();
@@ -126,6 +130,7 @@ fn nothing_to_compare() {
     assert_eq!(verified.outcome().banks().collect::<Vec<_>>(), [(log.1, Match::Unchecked)]);
 }
 
+// T-01
 #[test]
 fn an_empty_log_explains_an_untouched_register() {
     let log = Log::new(zero());
@@ -134,6 +139,7 @@ fn an_empty_log_explains_an_untouched_register() {
     assert_eq!((holds, found), (Some(false), Match::Mismatch), "register ahead of an empty log");
 }
 
+// T-03
 #[test]
 fn midway() {
     let start = A.hash(b"what firmware measured");
@@ -149,6 +155,7 @@ fn midway() {
     assert_eq!(replay.started_at(A), Some(start));
 }
 
+// T-03
 #[test]
 fn a_log_cut_at_its_front_does_not_replay() {
     let log = plain();
@@ -175,6 +182,7 @@ fn explained_gap() {
     }
 }
 
+// T-06
 #[test]
 fn records_before_an_unexplained_gap_are_not_trusted() {
     let (x, y) = (A.hash(b"x"), A.hash(b"y"));
@@ -210,6 +218,28 @@ fn a_record_after_a_note_without_a_capture() {
     assert_eq!(trusted, ["2:a", "3:b", "4:c", "5:d"]);
 }
 
+/// A note of a record's digest stands for the record: the values are the same, and it is gone.
+// T-07
+#[test]
+fn a_hidden_record_is_not_accounted_for() {
+    let log = plain();
+    let all = |text: &str| {
+        let verified =
+            verify(text.as_bytes(), &[zero()], &[log.1], Limits::DEFAULT, &mut ()).unwrap();
+        (verified.holds(), verified.accounts_for_all())
+    };
+    assert_eq!(all(&log.0), (Some(true), Some(true)));
+    let note = format!("# .EXTEND {}\n", Hex(A.hash(b"c").as_bytes()));
+    let hidden = log.0.replacen("\nc\n", &format!("\n{note}"), 1);
+    assert_ne!(hidden, log.0);
+    assert_eq!(all(&hidden), (Some(true), Some(false)), "at the end");
+    let note = format!("# .EXTEND {}\n", Hex(A.hash(b"b").as_bytes()));
+    let hidden = log.0.replacen("\nb\n", &format!("\n{note}"), 1);
+    assert_eq!(all(&hidden), (Some(true), Some(false)), "in the middle");
+    let none = verify(log.0.as_bytes(), &[zero()], &[], Limits::DEFAULT, &mut ()).unwrap();
+    assert_eq!(none.accounts_for_all(), None);
+}
+
 #[test]
 fn trailing_notes() {
     let x = A.hash(b"x");
@@ -224,6 +254,7 @@ fn trailing_notes() {
     assert_eq!(trailing(&[]), (None, Trailing::NotExplained));
 }
 
+// T-02
 #[test]
 fn a_changed_record_contradicts_the_next_capture() {
     let log = plain().text("\n").sync().line("d");
@@ -235,6 +266,7 @@ fn a_changed_record_contradicts_the_next_capture() {
     assert_eq!(trusted, ["6:d"]);
 }
 
+// T-34
 #[test]
 fn malformed_lines_keep_what_came_before() {
     for (tail, kind) in [
@@ -249,6 +281,7 @@ fn malformed_lines_keep_what_came_before() {
         (&format!("SYNC {}\n", Digest::zeros(Algorithm::Sha1)), LogErrorKind::NoSuchBank),
         (&format!("SYNC {} {}\n", zero(), zero()), LogErrorKind::DoubleBank),
         (&format!("# .EXTEND {}\n", Digest::zeros(Algorithm::Sha1)), LogErrorKind::NoSuchBank),
+        (&format!("# .EXTEND {} {}\n", zero(), zero()), LogErrorKind::DoubleBank),
         ("# .EXTEND 00\n", LogErrorKind::DigestLength),
         ("# .EXTEND\n", LogErrorKind::Note),
     ] {
@@ -264,6 +297,7 @@ fn malformed_lines_keep_what_came_before() {
     }
 }
 
+// T-08
 #[test]
 fn two_banks_must_agree_on_the_place() {
     let banks = [Digest::zeros(Algorithm::Sha1), Digest::zeros(Algorithm::Sha384)];
@@ -298,6 +332,7 @@ fn banks_must_make_sense() {
 }
 
 /// Saved and restored at any line, and fed in pieces of any size, the result is the same.
+// T-29
 #[test]
 fn resumes_anywhere() {
     let x = A.hash(b"x");
@@ -330,6 +365,7 @@ fn resumes_anywhere() {
     }
 }
 
+// T-30
 #[test]
 fn restore_refuses_what_was_not_saved() {
     let mut replay = Replay::new(&[zero(), Digest::ones(Algorithm::Sha512)]).unwrap();

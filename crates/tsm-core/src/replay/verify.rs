@@ -54,6 +54,13 @@ impl<'l> Verified<'l> {
         self.outcome.holds().map(|holds| holds && self.malformed.is_none())
     }
 
+    /// Whether the whole log is well-formed, explains the register, and has a record for every
+    /// extension; see [`Outcome::accounts_for_all`].
+    #[must_use]
+    pub fn accounts_for_all(&self) -> Option<bool> {
+        self.outcome.accounts_for_all().map(|all| all && self.malformed.is_none())
+    }
+
     /// The records that the authenticated values vouch for, in order, `SYNC` records left out.
     ///
     /// Empty unless the log matched, completely or up to a prefix.

@@ -137,6 +137,7 @@ fn what_is_written_is_read() {
     assert_eq!(tree.read(algorithms, 13, &mut out), Ok(0));
 }
 
+// T-25
 #[test]
 fn one_bank_at_a_time() {
     let (mut device, mut first, mut second) = (device(), [0; 1024], [0; 1024]);

@@ -194,6 +194,7 @@ impl<'t, P: Provider, const M: usize> VirtualRegisters<'t, P, M> {
 
     fn fold_line(&mut self, line: &[u8]) -> Result<(), P> {
         match Line::classify(line) {
+            Ok(_) if line.contains(&b'\r') => Err(VirtualError::Refused(ErrorKind::InvalidInput)),
             Ok(Line::Record(record)) => {
                 self.fold.record(record).map(drop).map_err(VirtualError::Record)
             }

@@ -35,6 +35,7 @@ fn canonical(input: &[u8]) -> Vec<&[u8]> {
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(512) })]
 
+    // T-12, T-26
     #[test]
     fn any_bytes_can_be_appended(
         subject in subject(),
@@ -93,6 +94,7 @@ proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(96) })]
 
     /// What fits to the byte is written; with one byte less nothing happens.
+    // T-14
     #[test]
     fn room_is_known_to_the_byte(
         (subject, events) in histories(1),

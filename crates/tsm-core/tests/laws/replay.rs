@@ -27,6 +27,7 @@ proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(96) })]
 
     /// replay(log ++ x) == extend(replay(log), x)
+    // T-29
     #[test]
     fn a_longer_log_continues_the_shorter_ones_replay(
         (subject, events) in histories(1),
@@ -59,6 +60,7 @@ proptest! {
     }
 
     /// However a log is cut into pieces, and wherever the state is saved and restored.
+    // T-29
     #[test]
     fn cuts_are_not_seen(
         (subject, events) in histories(1),
@@ -123,6 +125,7 @@ proptest! {
     }
 
     /// No bytes make `restore` panic, and what it takes it gives back.
+    // T-30
     #[test]
     fn restore_takes_only_what_save_gives(
         (subject, events) in histories(1),

@@ -54,6 +54,7 @@ fn all_is_well_again(machine: &mut Machine) {
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(384) })]
 
+    // T-10, T-15
     #[test]
     fn whatever_fails_the_log_stays_true(
         subject in subject(),
@@ -81,6 +82,7 @@ proptest! {
 
     /// As long as no failure leaves the state unknown and nobody goes by the log, it explains the
     /// register at every moment, whatever else fails.
+    // T-15, T-36
     #[test]
     fn honest_failures_leave_no_doubt(
         subject in subject(),
@@ -112,6 +114,7 @@ proptest! {
 
     /// A provider that answers with old values breaks the contract. Then a log may be wrong, but it
     /// never holds and is never malformed, and a capture of the true value mends it.
+    // T-19
     #[test]
     fn stale_values_are_found_out(
         subject in subject(),

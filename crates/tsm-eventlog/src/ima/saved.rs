@@ -257,6 +257,7 @@ mod tests {
         assert_eq!(Replay::<1>::restore(saved).unwrap_err(), error);
     }
 
+    // T-30
     #[test]
     fn damage_is_found() {
         let mut out = [0; Replay::<2>::SAVED_MAX];

@@ -74,6 +74,7 @@ fn two_banks() {
     assert_eq!(holds(&log, &device), Some(true));
 }
 
+// T-12
 #[test]
 fn input_is_cut_and_trimmed() {
     let mut device = Memory::one(SHA256);
@@ -100,6 +101,7 @@ fn nothing_to_append_does_nothing() {
     assert_eq!((text(&log), device.extensions), (String::new(), 0));
 }
 
+// T-09
 #[test]
 fn refusals_come_before_any_effect() {
     let mut device = Memory::one(SHA256);
@@ -125,6 +127,7 @@ fn refusals_come_before_any_effect() {
     assert_eq!(holds(&log, &device), Some(true));
 }
 
+// T-14
 #[test]
 fn room_is_used_to_the_last_byte() {
     // SYNC, its LF, a separator, and a record of three bytes with its LF.
@@ -139,6 +142,7 @@ fn room_is_used_to_the_last_byte() {
     }
 }
 
+// T-25
 #[test]
 fn powers_are_respected() {
     let banks = Banks::one(Algorithm::Sha256);
@@ -165,6 +169,7 @@ fn powers_are_respected() {
 
 /// A failure at any extension, of either sort: records before it stay, and after the next append
 /// log and register agree.
+// T-15
 #[test]
 fn a_fault_at_any_call_is_survived() {
     for banks in [SHA256, TWO] {
@@ -206,6 +211,7 @@ fn a_fault_at_any_call_is_survived() {
     }
 }
 
+// T-16
 #[test]
 fn a_storage_that_fails_after_the_extension_puts_the_log_out_of_sync() {
     struct Lies<'s>(SliceStorage<'s>, usize);
@@ -247,6 +253,7 @@ fn a_storage_that_fails_after_the_extension_puts_the_log_out_of_sync() {
     }
 }
 
+// T-10
 #[test]
 fn open_finds_out_whether_it_is_in_sync() {
     let mut device = Memory::one(SHA256);

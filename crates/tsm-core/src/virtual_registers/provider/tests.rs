@@ -39,6 +39,7 @@ fn verify(below: &Below<'_>, table: &[Register<'_>]) -> Vec<Digest> {
     sink.fold().values().map(|v| v.value).collect()
 }
 
+// T-21
 #[test]
 fn virtual_registers_are_registers() {
     let (mut device, table) = (Memory::one(&[B]), table());
@@ -70,6 +71,7 @@ fn virtual_registers_are_registers() {
     assert_eq!(again.fold().values().map(|v| v.value).collect::<Vec<_>>(), values);
 }
 
+// T-22
 #[test]
 fn nobody_spoils_the_carrier() {
     let (mut device, table) = (Memory::one(&[B]), table());
@@ -86,6 +88,7 @@ fn nobody_spoils_the_carrier() {
     virt.append(RTMR, b"mr_abc anything").unwrap();
 }
 
+// T-22
 #[test]
 fn opening_refuses() {
     let mut device = Memory::one(&[B]);
@@ -107,6 +110,7 @@ fn opening_refuses() {
 }
 
 /// Lines around the size of the window, under a virtual name and not.
+// T-22
 #[test]
 fn long_lines() {
     let table = table();
@@ -129,6 +133,7 @@ fn long_lines() {
 }
 
 /// Fails at every extension below: the virtual values always are what the log says.
+// T-23
 #[test]
 fn a_fault_below_leaves_values_and_log_agreeing() {
     let table = table();
@@ -159,6 +164,7 @@ fn a_fault_below_leaves_values_and_log_agreeing() {
 }
 
 /// A virtual register with a log of its own: every record of that log is a record in the carrier's.
+// T-23
 #[test]
 fn composes_with_a_log_on_top() {
     let (mut device, table) = (Memory::one(&[B]), table());
