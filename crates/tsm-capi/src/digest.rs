@@ -6,7 +6,7 @@ use core::ffi::{CStr, c_char, c_void};
 use tsm_core::{Algorithm, Digest};
 
 use crate::memory::{self, Plain, Region, disjoint};
-use crate::status::{Result, TSM_ERR_ALGORITHM, code, tsm_status};
+use crate::status::{Result, TSM_ERR_ALGORITHM, TSM_ERR_DOUBLE_BANK, code, tsm_status};
 
 /// A hash algorithm: its TPM_ALG_ID (TCG Algorithm Registry), `TSM_SHA256` and so on. An algorithm
 /// that is not compiled in does not exist.
@@ -41,8 +41,7 @@ pub struct tsm_digest {
 unsafe impl Plain for tsm_digest {}
 
 impl tsm_digest {
-    pub(crate) const NONE: Self =
-        Self { algorithm: TSM_NO_ALGORITHM, bytes: [0; TSM_MAX_DIGEST] };
+    pub(crate) const NONE: Self = Self { algorithm: TSM_NO_ALGORITHM, bytes: [0; TSM_MAX_DIGEST] };
 
     pub(crate) fn of(digest: &Digest) -> Self {
         let mut this = Self { algorithm: digest.algorithm().tpm_id(), ..Self::NONE };
@@ -167,5 +166,34 @@ pub unsafe extern "C" fn tsm_zeros(id: tsm_algorithm, out: *mut tsm_digest) -> t
 
 /// Up to one digest per algorithm, on the stack.
 pub(crate) struct Digests {
-    digests: [Option<Digest>; Algorithm::MAX],
+    digests: [Digest; Algorithm::MAX],
+    len: usize,
 }
+
+impl Digests {
+    /// The digests of a list that is not longer than there are algorithms.
+    pub(crate) fn of(list: &[tsm_digest]) -> Result<Self> {
+        let mut digests = [const { Digest::zeros(FILLER) }; Algorithm::MAX];
+        if list.len() > digests.len() {
+            return Err(TSM_ERR_DOUBLE_BANK);
+        }
+        for (to, from) in digests.iter_mut().zip(list) {
+            *to = from.digest()?;
+        }
+        Ok(Self { digests, len: list.len() })
+    }
+
+    pub(crate) fn as_slice(&self) -> &[Digest] {
+        self.digests.get(..self.len).unwrap_or_default()
+    }
+}
+
+/// Some algorithm, for places that are not used.
+#[allow(clippy::panic, reason = "evaluated at compile time")]
+const FILLER: Algorithm = match Algorithm::ALL {
+    [first, ..] => *first,
+    [] => panic!("no algorithm is compiled in"),
+};
+
+#[cfg(test)]
+mod tests;

@@ -14,11 +14,12 @@ pub(crate) trait State: Sized {
     const WORD: u64;
     /// What C sees.
     type Handle;
-    /// Fails to compile if the handle is too small for the state.
+    /// Fails to compile if the handle does not suit the state.
     const FITS: () = assert!(
         size_of::<Sealed<Self>>() <= size_of::<Self::Handle>()
-            && align_of::<Sealed<Self>>() <= align_of::<Self::Handle>(),
-        "the handle is too small for its state"
+            && align_of::<Sealed<Self>>() <= align_of::<Self::Handle>()
+            && !core::mem::needs_drop::<Self>(),
+        "the handle is too small for its state, or the state has a destructor"
     );
 }
 

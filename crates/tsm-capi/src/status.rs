@@ -34,8 +34,6 @@ pub const TSM_ERR_UNINITIALISED: tsm_status = 21;
 pub const TSM_ERR_REENTERED: tsm_status = 22;
 /// The algorithm is unknown, or not compiled in.
 pub const TSM_ERR_ALGORITHM: tsm_status = 23;
-/// Another value than the function knows.
-pub const TSM_ERR_VALUE: tsm_status = 24;
 
 /// Register description: not a name (1 to 63 of `A-Z a-z 0-9 . _ - / :`), or one that the log
 /// reserves.
@@ -98,7 +96,7 @@ pub const TSM_ERR_LOG_ODD_DIGITS: tsm_status = 87;
 pub const TSM_ERR_LOG_DIGIT: tsm_status = 88;
 /// Malformed log: a digest for a bank that the register does not have.
 pub const TSM_ERR_LOG_NO_SUCH_BANK: tsm_status = 89;
-/// Malformed log: SYNC captures a bank twice.
+/// Malformed log: SYNC or a note names a bank twice.
 pub const TSM_ERR_LOG_DOUBLE_BANK: tsm_status = 90;
 /// Malformed log: SYNC lacks the capture of a bank.
 pub const TSM_ERR_LOG_MISSING_BANK: tsm_status = 91;
@@ -155,7 +153,6 @@ fn name(status: tsm_status) -> &'static CStr {
         TSM_ERR_UNINITIALISED => c"TSM_ERR_UNINITIALISED",
         TSM_ERR_REENTERED => c"TSM_ERR_REENTERED",
         TSM_ERR_ALGORITHM => c"TSM_ERR_ALGORITHM",
-        TSM_ERR_VALUE => c"TSM_ERR_VALUE",
         TSM_ERR_NAME => c"TSM_ERR_NAME",
         TSM_ERR_DOUBLE_NAME => c"TSM_ERR_DOUBLE_NAME",
         TSM_ERR_BANKS => c"TSM_ERR_BANKS",
