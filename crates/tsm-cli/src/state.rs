@@ -14,7 +14,7 @@ use serde_json::Value as Json;
 use tsm_core::hex::{self, Hex};
 use tsm_core::log::{Limits, NoRoom, RecordLog, Storage};
 use tsm_core::{
-    Logged, Powers, Presentation, Provider, Register, RegisterId, Value, VirtualRegisters,
+    FullName, Logged, Powers, Presentation, Provider, Register, RegisterId, Value, VirtualRegisters,
 };
 use tsm_sim::Simulated;
 
@@ -155,9 +155,11 @@ impl Machine {
     }
 }
 
-/// The register called `name`.
+/// The register called `name`, which may have the provider's name before it.
 pub(crate) fn find<P: Provider>(provider: &P, name: &str) -> crate::Result<RegisterId> {
-    provider.find(name).ok_or_else(|| {
+    let full = FullName::parse(name).filter(|full| full.provider == provider.name());
+    let full = full.filter(|full| full.bank.is_none()).map(|full| full.register);
+    provider.find(name).or_else(|| provider.find(full?)).ok_or_else(|| {
         let names: Vec<_> = provider.registers().map(|(_, r)| r.name).collect();
         let provider = provider.name();
         Failure::usage(format!("{provider} has no register '{name}', but {}", names.join(", ")))
