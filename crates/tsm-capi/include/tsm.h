@@ -140,7 +140,8 @@
 #define TSM_COMPLETE 1
 
 /*
- Match: the value is the one after the first `matched` records; nothing vouches for the others.
+ Match: the value is the one after the first `matched` records; nothing vouches for the others,
+ and `trusted_from` says for which of these.
  */
 #define TSM_PREFIX 2
 
@@ -434,13 +435,13 @@ typedef struct tsm_replayed_bank {
     /*
      How the expected value stands to the log: `TSM_UNCHECKED` and so on.
      */
-    uint32_t match_;
+    uint32_t match;
     /*
-     For `TSM_PREFIX`: how many records are covered.
+     For `TSM_PREFIX`: how many records stand before the place where the value was met.
      */
     uint64_t matched;
     /*
-     For `TSM_PREFIX`: how many are not.
+     For `TSM_PREFIX`: how many stand behind it.
      */
     uint64_t beyond;
 } tsm_replayed_bank;
@@ -455,6 +456,12 @@ typedef struct tsm_replay_result {
      and is well-formed. Else 0.
      */
     uint32_t holds;
+    /*
+     1 if `holds`, and every extension of the register is a record of the log: no off-log
+     extension is noted anywhere. Whoever supplies a log can hide a record behind a note of its
+     digest, so ask this before a virtual register's value or a record's absence is believed.
+     */
+    uint32_t accounts_for_all;
     /*
      1 if there was something to compare, else 0.
      */
@@ -758,7 +765,7 @@ typedef struct tsm_virtual_value {
 #define TSM_ERR_LOG_NO_SUCH_BANK 89
 
 /*
- Malformed log: SYNC captures a bank twice.
+ Malformed log: SYNC or a note names a bank twice.
  */
 #define TSM_ERR_LOG_DOUBLE_BANK 90
 
@@ -1118,7 +1125,8 @@ const char *tsm_version(void);
  Folds the records `<name> extend <alg>/<hex>` of the `size` bytes of a log at `log` into the value
  of the virtual register `virtual_register`, and writes it to `value`.
 
- The value is as good as the log: believe it if `tsm_replay` says that the same bytes hold.
+ The value is as good as the log: believe it if `tsm_replay` says of the same bytes
+ `accounts_for_all`.
  `record_limit` is the longest line in bytes; 0 stands for `TSM_RECORD_LIMIT`.
 
  Returns what is wrong with the description (see `tsm_registers_check`; the initial value must be

@@ -53,7 +53,7 @@ pub struct tsm_replayed_bank {
     /// The replayed value; it names the bank.
     pub value: tsm_digest,
     /// How the expected value stands to the log: `TSM_UNCHECKED` and so on.
-    pub match_: u32,
+    pub r#match: u32,
     /// For `TSM_PREFIX`: how many records stand before the place where the value was met.
     pub matched: u64,
     /// For `TSM_PREFIX`: how many stand behind it.
@@ -205,14 +205,14 @@ fn verify(
     let (outcome, malformed) = (verified.outcome(), verified.malformed());
     let mut banks = [tsm_replayed_bank {
         value: tsm_digest::NONE,
-        match_: TSM_UNCHECKED,
+        r#match: TSM_UNCHECKED,
         matched: 0,
         beyond: 0,
     }; TSM_MAX_BANKS];
     let mut bank_count = 0_usize;
     for (to, (value, found)) in banks.iter_mut().zip(outcome.banks()) {
         to.value = tsm_digest::of(&value);
-        to.match_ = match found {
+        to.r#match = match found {
             Match::Unchecked => TSM_UNCHECKED,
             Match::Complete => TSM_COMPLETE,
             Match::Prefix { matched, beyond } => {
