@@ -123,6 +123,12 @@ pub enum ErrorKind {
     AlreadyStarted,
     /// The list, or the entry, does not begin where the replay stopped.
     NotContiguous,
+    /// The Spec ID event at the beginning of a TCG log contradicts itself.
+    Header,
+    /// A TCG log's header lists more algorithms than [`Limits::algorithms`](crate::Limits::algorithms).
+    TooManyAlgorithms,
+    /// An event with a digest that the log's header does not list, or with one twice.
+    Digests,
     /// The slice to save into is too small.
     BufferTooSmall,
     /// A saved state that this version did not write, or that was damaged.
@@ -172,6 +178,16 @@ impl ErrorKind {
             Self::AlreadyStarted => "the register already has entries; set start values first",
             Self::NotContiguous => {
                 "does not begin where the replay stopped; read on from Replay::position"
+            }
+            Self::Header => {
+                "the Spec ID event contradicts itself, or another one does; the log is damaged"
+            }
+            Self::TooManyAlgorithms => {
+                "the Spec ID event lists more algorithms than the limit; raise Limits::algorithms"
+            }
+            Self::Digests => {
+                "an event's digest is of an algorithm that the Spec ID event does not list, or is \
+                 there twice; the log is damaged"
             }
             Self::BufferTooSmall => "the slice is too small; Replay::SAVED_MAX bytes are enough",
             Self::SavedState => "not a saved replay of this version, or damaged; replay anew",

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Readers and replay for the measurement logs the world already has.
 //!
-//! This crate is about logs that other software writes: for now the Linux kernel's IMA runtime
-//! measurement lists ([`ima`]). It is `no_std`, never allocates, has no `unsafe`, does not panic on
+//! This crate is about logs that other software writes: the Linux kernel's IMA runtime measurement
+//! lists ([`ima`]) and firmware's event logs ([`tcg`]). It is `no_std`, never allocates, has no `unsafe`, does not panic on
 //! any input, and does work linear in the input.
 //!
 //! # What a log proves
@@ -58,6 +58,10 @@ mod detect;
 mod error;
 pub mod ima;
 mod limits;
+#[allow(dead_code, reason = "used by the replay")]
+pub mod registers;
+#[allow(dead_code, reason = "used by the replay")]
+pub mod tcg;
 
 pub use bytes::{Bytes, BytesIter};
 pub use detect::{Format, detect};

@@ -20,11 +20,23 @@ pub struct Limits {
     /// Such lines are joined only if the template digest of the joined text verifies. 0 turns this
     /// off. Each line feed allowed costs one more hash of the record when a line does not verify.
     pub name_line_feeds: usize,
+    /// Bytes of the data of one event of a TCG log: 1,048,576. Firmware writes up to some ten
+    /// thousand; the specification advises to stay below this.
+    pub event_bytes: usize,
+    /// Algorithms that the header of a TCG log may list: 16, which is also the most
+    /// ([`AlgorithmList::MAX`](crate::tcg::AlgorithmList::MAX)). Real ones list up to four.
+    pub algorithms: usize,
 }
 
 impl Limits {
     /// The default limits.
-    pub const DEFAULT: Self = Self { record_bytes: 64 * 1024, fields: 15, name_line_feeds: 4 };
+    pub const DEFAULT: Self = Self {
+        record_bytes: 64 * 1024,
+        fields: 15,
+        name_line_feeds: 4,
+        event_bytes: 1024 * 1024,
+        algorithms: 16,
+    };
 }
 
 impl Default for Limits {

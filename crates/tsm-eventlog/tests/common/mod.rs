@@ -8,6 +8,8 @@
 #![allow(dead_code, unreachable_pub, reason = "each test binary uses a part")]
 
 pub mod build;
+pub mod json;
+pub mod tcg;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Firmware event logs of the Trusted Computing Group: TCG2 of TPMs, CCEL of confidential VMs, and
+//! the older SHA-1 format.
+//!
+//! Firmware, boot loaders and the kernel's EFI stub measure what they load and configure into
+//! registers and note it in a log in memory. Linux shows a TPM's as
+//! `/sys/kernel/security/tpm0/binary_bios_measurements` and that of a confidential VM as
+//! `/sys/firmware/acpi/tables/data/CCEL`. Both have the same form; the number in a record is a PCR
+//! in one and a CC measurement register in the other ([`registers`](crate::registers)).
+//!
+//! - [`Log`] reads logs. It yields [`UntrustedEvent`].
+//!
+//! # What to know before relying on a log
+//!
+//! - No digest covers an event's type. Who can alter the log can turn any event into one that a
+//!   verifier skips.
+//! - A digest covers the event's data for some types only: [`UntrustedEvent::is_of_data`].
+//! - Events of the type [`EventType::NO_ACTION`] are not extended, and nothing vouches for them.
+//! - Registers can be extended without a record, and are, by operating systems above all.
+//!
+//! Sources: TCG PC Client Platform Firmware Profile 1.06, TCG EFI Protocol Specification 1.0, UEFI
+//! 2.10 chapter 38, as their rules were seen in logs of known register values.
+
+mod cut;
+mod event;
+mod event_type;
+mod header;
+mod log;
+
+pub use event::{Digests, DigestsIter, UntrustedEvent};
+pub use event_type::EventType;
+pub use header::{AlgorithmList, ListedAlgorithm, SpecId};
+pub use log::{End, Layout, Log};
