@@ -32,7 +32,7 @@ pub fn detect(data: &[u8]) {
         Some(other) => panic!("{other:?} is new here"),
     }
     // A record log is none of these.
-    if data.starts_with(b"SYNC ") || data.starts_with(b"#") || data.is_empty() {
+    if data.starts_with(b"SYNC ") || data.starts_with(b"# ") || data.is_empty() {
         assert_eq!(found, None);
     }
 }

@@ -18,10 +18,11 @@ pub(crate) struct Choices {
     cut: usize,
     pick: usize,
     save: usize,
+    is_text: bool,
 }
 
 impl Choices {
-    pub(crate) fn new(input: &mut Input<'_>) -> Self {
+    pub(crate) fn new(input: &mut Input<'_>, is_text: bool) -> Self {
         let rule = input.of(&[
             BankRule::Hashed,
             BankRule::Hashed,
@@ -30,7 +31,7 @@ impl Choices {
         ]);
         let banks = input.banks().iter().map(|a| Bank::with_rule(a, rule)).collect();
         let (cut, pick) = (input.short(), usize::from(input.byte()));
-        Self { banks, cut, pick, save: usize::from(input.byte()) }
+        Self { banks, cut, pick, save: usize::from(input.byte()), is_text }
     }
 }
 
@@ -57,7 +58,16 @@ pub(crate) fn laws<'a>(
     assert_eq!(by_hand.or(error), whole.1);
     same(&pushed, &whole.0);
 
-    // A reader that begins in the middle learns the width of template digests anew.
+    // A reader that begins in the middle learns the width of template digests anew: it may take a
+    // record that the whole list's reader refuses, for that reason only.
+    if let Some(error) = error
+        && let at = error.position()
+        && let Some(Ok(entry)) = open(&bytes[at.offset as usize..], at).next()
+    {
+        let width = entry.recorded().algorithm();
+        assert!(entries[0].recorded().algorithm() != width, "{error}");
+        return;
+    }
     if whole.1.is_some_and(|error| error.kind() == ErrorKind::DigestWidth) {
         return;
     }
@@ -73,10 +83,17 @@ pub(crate) fn laws<'a>(
     let saved = before.save(&mut buffer).unwrap();
     let mut restored = Replay::<PCRS>::restore(saved).unwrap();
     assert!(restored == before);
+    // A text reader that begins in the middle passes over a line feed: it may have been missing when
+    // the line before was read. So an empty line goes unnoticed there.
+    let is_passed =
+        |at: Position| choices.is_text && bytes[at.offset as usize..].starts_with(b"\n");
     let at = restored.position();
     let rest = open(&bytes[at.offset as usize..], at);
-    assert_eq!(restored.run(rest).error().map(at_record), whole.1.map(at_record));
-    same(&restored, &whole.0);
+    let late = restored.run(rest).error();
+    if !is_passed(at) {
+        assert_eq!(late, whole.1);
+        same(&restored, &whole.0);
+    }
 
     // A list that grows while it is read.
     let mut grown = Replay::<PCRS>::new(&choices.banks).unwrap();
@@ -84,16 +101,12 @@ pub(crate) fn laws<'a>(
     let early = grown.run(open(first, Position::START)).error();
     let at = grown.position();
     let late = grown.run(open(&bytes[at.offset as usize..], at)).error();
-    assert_eq!(late.map(at_record), whole.1.map(at_record), "after {early:?} at {at:?}");
-    same(&grown, &whole.0);
+    if !is_passed(at) {
+        assert_eq!(late, whole.1, "after {early:?} at {at:?}");
+        same(&grown, &whole.0);
+    }
 
     expected(bytes, choices, &open, &naive, whole.1, &entries);
-}
-
-/// What of an error is the same however the list is cut. Not the offset: a text record that was
-/// complete without its line feed ends before it, so the next one begins with it.
-fn at_record(error: Error) -> (ErrorKind, u64) {
-    (error.kind(), error.record())
 }
 
 /// A replay of all of the list.
@@ -109,8 +122,7 @@ fn run<'a>(
 
 fn same(one: &Replay<PCRS>, other: &Replay<PCRS>) {
     let (at, other_at) = (one.position(), other.position());
-    // A list that was read up to the line feed of its last line stands before it.
-    assert!(at.record == other_at.record && at.offset.abs_diff(other_at.offset) <= 1);
+    assert_eq!((at.offset, at.record), (other_at.offset, other_at.record));
     let values = |replay: &Replay<PCRS>| -> Vec<_> {
         let of = |r: &tsm_eventlog::ima::Register| {
             let values: Vec<_> = replay.banks().map(|b| r.value(b.algorithm)).collect();

@@ -13,7 +13,7 @@ use crate::input::Input;
 pub fn ima_ascii(data: &[u8]) {
     let mut input = Input::new(data);
     let flags = input.byte();
-    let choices = Choices::new(&mut input);
+    let choices = Choices::new(&mut input, true);
     let endian = if flags & 2 == 0 { Endian::Little } else { Endian::Big };
     let mut limits = Limits::DEFAULT;
     if flags & 4 != 0 {

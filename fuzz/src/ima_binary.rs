@@ -20,7 +20,7 @@ pub fn ima_binary(data: &[u8]) {
     let endian = if kind & 4 == 0 { Endian::Little } else { Endian::Big };
     let layout = Layout { digest, endian };
     let flags = input.byte();
-    let choices = Choices::new(&mut input);
+    let choices = Choices::new(&mut input, false);
     let mut list = input.rest().to_vec();
 
     if flags & 4 != 0 {
