@@ -81,7 +81,7 @@ impl<'a> Bytes<'a> {
     pub fn copy_to<'o>(&self, out: &'o mut [u8]) -> Option<&'o [u8]> {
         let out = out.get_mut(..self.len())?;
         match self.0 {
-            Repr::Raw(bytes) => out.copy_from_slice(bytes),
+            Repr::Raw(bytes) => copy(bytes, out),
             Repr::Hex(digits) => {
                 if !hex::decode(digits, out) {
                     return None; // cannot be: checked when it was made
@@ -89,6 +89,14 @@ impl<'a> Bytes<'a> {
             }
         }
         Some(out)
+    }
+}
+
+/// Copies as much as both hold, without a panic path; callers pass equal lengths.
+#[inline]
+pub(crate) fn copy(from: &[u8], to: &mut [u8]) {
+    for (to, from) in to.iter_mut().zip(from) {
+        *to = *from;
     }
 }
 

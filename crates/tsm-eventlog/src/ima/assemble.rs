@@ -8,7 +8,7 @@ use super::Endian;
 use super::entry::UntrustedEntry;
 use super::field::{number_text, split_digest_text, split_prefix, split_text};
 use super::template::{FieldId, Form, Template};
-use crate::bytes::find;
+use crate::bytes::{copy, find};
 
 /// Bytes of template data that are put together in one piece. Records of the common templates with
 /// a file name of ordinary length fit; hashing one piece is faster than hashing several.
@@ -62,7 +62,7 @@ impl Sink for Scratch {
     #[inline]
     fn raw(&mut self, bytes: &[u8]) {
         if let Some(room) = self.reserve(bytes.len()) {
-            room.copy_from_slice(bytes);
+            copy(bytes, room);
         }
     }
 

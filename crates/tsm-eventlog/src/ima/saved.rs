@@ -19,6 +19,7 @@ use tsm_core::{Algorithm, Digest};
 use super::MAX_PCR;
 use super::register::{Bank, BankRule, Register, Slot};
 use super::replay::Replay;
+use crate::bytes::copy;
 use crate::error::{Error, ErrorKind, Position};
 
 const MAGIC: [u8; 8] = *b"tsm-ima\x01";
@@ -151,7 +152,7 @@ struct Writer<'o> {
 impl Writer<'_> {
     fn put(&mut self, bytes: &[u8]) -> Option<()> {
         let end = self.len.checked_add(bytes.len())?;
-        self.out.get_mut(self.len..end)?.copy_from_slice(bytes);
+        copy(bytes, self.out.get_mut(self.len..end)?);
         self.len = end;
         Some(())
     }
