@@ -7,7 +7,7 @@ use std::process::Command;
 use anyhow::Result;
 
 use crate::features::NO_STD;
-use crate::rust_src::{self, Core};
+use crate::rust_src::Core;
 use crate::shell;
 use crate::task::Outcome;
 use crate::workspace;
@@ -38,11 +38,7 @@ pub(crate) fn run() -> Result<Outcome> {
     let mut sources = None;
     let mut builds = 0;
     for target in TARGETS {
-        let core = match &sources {
-            _ if rust_src::is_installed(target)? => &Core::Installed,
-            Some(found) => found,
-            None => sources.insert(rust_src::sources()?),
-        };
+        let core = Core::of(target, &mut sources)?;
         println!("{target}: {core}");
         for name in NO_STD {
             let sets: &[&[&str]] = if name == "tsm-core" { &FEATURE_SETS } else { &[&[]] };
@@ -56,28 +52,8 @@ pub(crate) fn run() -> Result<Outcome> {
 }
 
 fn build(core: &Core, target: &str, target_dir: &Path) -> Command {
-    let mut build = match core {
-        Core::Debian { cargo, .. } => shell::program(cargo, &[]),
-        _ => shell::cargo(&[]),
-    };
-    build.args(["build", "-q", "--release", "--locked", "--target", target]);
-    build.arg("--target-dir").arg(target_dir);
-    // Without this, RUSTFLAGS of the host would reach bare metal.
-    build.env_remove("RUSTFLAGS");
-    match core {
-        Core::Installed => return build,
-        Core::Sysroot => {}
-        Core::Sources(library) => {
-            // Cargo's own tests use this variable, so it may go away; cargo then says that it
-            // finds no sources in the sysroot.
-            build.env("__CARGO_TESTS_ONLY_SRC_ROOT", library);
-        }
-        Core::Debian { rustc, .. } => {
-            build.env("RUSTC", rustc).env_remove("RUSTUP_TOOLCHAIN");
-        }
-    }
-    // Lets a stable compiler take -Z flags; nothing in this repository looks at it.
-    build.env("RUSTC_BOOTSTRAP", "1").arg("-Zbuild-std=core");
+    let mut build = core.cargo("build", target, "core");
+    build.args(["-q", "--release", "--locked", "--target-dir"]).arg(target_dir);
     build
 }
 

@@ -3,6 +3,8 @@
 //! `.ci/run` use; the others are its steps, and what needs a machine set up for it.
 
 mod bench;
+mod budgets;
+mod capi;
 mod ci;
 mod compare;
 mod evmctl;
@@ -37,6 +39,8 @@ cargo xtask <command>
   file-lengths          Rust files: warns above 400 lines, fails above 800
   licences              every Rust file begins with its SPDX line
   firmware              the no_std crates build for bare metal and UEFI, with core alone
+  capi                  the C header is up to date; C programs with gcc and clang, under valgrind
+  budgets               size, symbols and panic paths of firmware images
   interop               verdicts of `tsm replay` and of evmctl agree (installs ima-evm-utils)
   fuzz-smoke [SECONDS]  every fuzz target for some seconds (default 10; nightly, cargo-fuzz)
   bench-smoke           every benchmark compiles and runs once

@@ -7,6 +7,7 @@
 
 use core::fmt;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use anyhow::{Context as _, Result, bail};
 
@@ -24,6 +25,49 @@ pub(crate) enum Core {
     Sources(PathBuf),
     /// Debian's own compiler, with its sources.
     Debian { cargo: &'static str, rustc: &'static str },
+}
+
+impl Core {
+    /// The core for a target: as installed, else from `sources`, which are looked for once.
+    ///
+    /// # Errors
+    ///
+    /// As [`sources`].
+    pub(crate) fn of<'s>(target: &str, found: &'s mut Option<Self>) -> Result<&'s Self> {
+        if is_installed(target)? {
+            return Ok(&Self::Installed);
+        }
+        match found {
+            Some(core) => Ok(core),
+            None => Ok(found.insert(sources()?)),
+        }
+    }
+
+    /// `cargo <command> --target <target>` with what it takes to have these of Rust's own libraries.
+    pub(crate) fn cargo(&self, command: &str, target: &str, libraries: &str) -> Command {
+        let mut cargo = match self {
+            Self::Debian { cargo, .. } => shell::program(cargo, &[]),
+            _ => shell::cargo(&[]),
+        };
+        cargo.args([command, "--target", target]);
+        // Without this, RUSTFLAGS of the host would reach the target.
+        cargo.env_remove("RUSTFLAGS");
+        match self {
+            Self::Installed => return cargo,
+            Self::Sysroot => {}
+            Self::Sources(library) => {
+                // Cargo's own tests use this variable, so it may go away; cargo then says that it
+                // finds no sources in the sysroot.
+                cargo.env("__CARGO_TESTS_ONLY_SRC_ROOT", library);
+            }
+            Self::Debian { rustc, .. } => {
+                cargo.env("RUSTC", rustc).env_remove("RUSTUP_TOOLCHAIN");
+            }
+        }
+        // Lets a stable compiler take -Z flags; nothing in this repository looks at it.
+        cargo.env("RUSTC_BOOTSTRAP", "1").arg(format!("-Zbuild-std={libraries}"));
+        cargo
+    }
 }
 
 impl fmt::Display for Core {

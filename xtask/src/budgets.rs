@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! What the library costs in firmware: size, symbols it needs, and that it cannot panic.
+//!
+//! Looks at linked images (`xtask/images`) and at the C library with every function of its header
+//! linked: whatever the linker kept can be reached.
+
+mod image;
+
+use std::path::PathBuf;
+
+use anyhow::{Result, ensure};
+
+use crate::capi::{self, BARE, COMPACT};
+use crate::rust_src::Core;
+use crate::shell;
+use crate::task::Outcome;
+use crate::workspace;
+use image::{Image, Size};
+
+/// Most bytes of code and read-only data of writer, replay and SHA-384.
+const SMALLEST: u64 = 20 * 1024;
+
+/// Builds and checks all images.
+///
+/// # Errors
+///
+/// A budget is exceeded, a panic can be reached, or something is missing from or too much in an image.
+pub(crate) fn run() -> Result<Outcome> {
+    let target_dir = workspace::target_dir()?.join("images");
+    let mut sources = None;
+    let core = Core::of(BARE, &mut sources)?;
+    // The readers of other logs need all algorithms. With more than one, "z" leaves code of the hash
+    // crates uninlined in which the compiler then keeps panics that nothing can reach.
+    let smallest = built(core, &target_dir, "smallest", "z", &[])?;
+    let every = built(core, &target_dir, "every", "z", &[])?;
+    let ima = built(core, &target_dir, "ima", "s", &["--features", "eventlog"])?;
+    let library = Image::of_library(&capi::bare_library()?)?;
+    let images = [&smallest, &every, &ima, &library];
+    for image in images {
+        let Size { code, data } = image.size()?;
+        println!("{:>12}: {code:>6} code + {data:>5} read-only data", image.name());
+        image.check_symbols()?;
+    }
+    let Size { code, data } = smallest.size()?;
+    ensure!(code + data <= SMALLEST, "{} + {data} bytes, budget {SMALLEST}", code);
+    let done = format!(
+        "writer, replay and SHA-384 in {code} + {data} of {SMALLEST} bytes; no panic, no heap, \
+         nothing undefined in {} images",
+        images.len()
+    );
+    Ok(Outcome::Done(done))
+}
+
+/// Builds one of `xtask/images`.
+fn built(
+    core: &Core,
+    target_dir: &PathBuf,
+    name: &str,
+    opt_level: &str,
+    features: &[&str],
+) -> Result<Image> {
+    let mut build = core.cargo("rustc", BARE, "core");
+    build.env("RUSTFLAGS", COMPACT).env("CARGO_PROFILE_RELEASE_OPT_LEVEL", opt_level);
+    build.args(["-q", "--release", "--locked", "--manifest-path", "xtask/images/Cargo.toml"]);
+    build.arg("--target-dir").arg(target_dir).args(["--bin", name]).args(features);
+    let release = target_dir.join(BARE).join("release");
+    let object = release.join(format!("{name}.o"));
+    // The object is what the linker gets beside the compiler's own functions.
+    build.arg("--").arg(format!("--emit=link,obj={}", object.display()));
+    shell::run(&mut build)?;
+    Ok(Image::new(name, release.join(name), object))
+}
