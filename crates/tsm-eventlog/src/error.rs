@@ -129,6 +129,12 @@ pub enum ErrorKind {
     TooManyAlgorithms,
     /// An event with a digest that the log's header does not list, or with one twice.
     Digests,
+    /// The platform has no such register, or it cannot be extended.
+    NoSuchRegister,
+    /// The head of a final events table is wrong.
+    FinalEvents,
+    /// Not an ACPI table of the kind `CCEL`.
+    AcpiTable,
     /// The slice to save into is too small.
     BufferTooSmall,
     /// A saved state that this version did not write, or that was damaged.
@@ -189,6 +195,11 @@ impl ErrorKind {
                 "an event's digest is of an algorithm that the Spec ID event does not list, or is \
                  there twice; the log is damaged"
             }
+            Self::NoSuchRegister => {
+                "the platform has no such register, or none that can be extended"
+            }
+            Self::FinalEvents => "not a final events table of version 1",
+            Self::AcpiTable => "not an ACPI table CCEL, or not all of it",
             Self::BufferTooSmall => "the slice is too small; Replay::SAVED_MAX bytes are enough",
             Self::SavedState => "not a saved replay of this version, or damaged; replay anew",
         }
@@ -203,6 +214,9 @@ impl ErrorKind {
                 | Self::Banks
                 | Self::NoSuchBank
                 | Self::AlreadyStarted
+                | Self::NoSuchRegister
+                | Self::FinalEvents
+                | Self::AcpiTable
                 | Self::BufferTooSmall
                 | Self::SavedState
         )

@@ -58,9 +58,7 @@ mod detect;
 mod error;
 pub mod ima;
 mod limits;
-#[allow(dead_code, reason = "used by the replay")]
 pub mod registers;
-#[allow(dead_code, reason = "used by the replay")]
 pub mod tcg;
 
 pub use bytes::{Bytes, BytesIter};

@@ -227,6 +227,19 @@ impl<'a> Log<'a> {
         self.rest
     }
 
+    /// Says that what is read next is the first record, and at `position`.
+    pub(super) const fn beginning_at(mut self, position: Position) -> Self {
+        self.position = position;
+        self.first = position;
+        self
+    }
+
+    /// The log without `rest`, the end of what remains.
+    pub(super) fn ending_at(mut self, rest: &[u8]) -> Self {
+        self.rest = self.rest.get(..self.rest.len().saturating_sub(rest.len())).unwrap_or_default();
+        self
+    }
+
     /// Whether the next record is the first of the log.
     pub(super) fn is_at_first(&self) -> bool {
         self.position == self.first

@@ -9,6 +9,8 @@
 //! in one and a CC measurement register in the other ([`registers`](crate::registers)).
 //!
 //! - [`Log`] reads logs. It yields [`UntrustedEvent`].
+//! - [`Replay`] recomputes register values for any banks in one pass, compares them with expected
+//!   values, says what is odd ([`Finding`]), and hands out [`Event`]s.
 //!
 //! # What to know before relying on a log
 //!
@@ -21,13 +23,27 @@
 //! Sources: TCG PC Client Platform Firmware Profile 1.06, TCG EFI Protocol Specification 1.0, UEFI
 //! 2.10 chapter 38, as their rules were seen in logs of known register values.
 
+mod acpi;
 mod cut;
 mod event;
 mod event_type;
+mod final_events;
+mod finding;
 mod header;
 mod log;
+mod register;
+mod replay;
+mod rules;
+mod trusted;
 
+pub use acpi::{CcType, CcelTable};
 pub use event::{Digests, DigestsIter, UntrustedEvent};
 pub use event_type::EventType;
+pub use final_events::FinalEvents;
+pub use finding::{Finding, FindingKind, Oddities};
 pub use header::{AlgorithmList, ListedAlgorithm, SpecId};
 pub use log::{End, Layout, Log};
+pub use register::Register;
+pub use replay::{Events, Findings, Finished, Replay};
+pub use trusted::Event;
+pub use tsm_core::replay::Match;

@@ -1,0 +1,456 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Replay: from records to register values, all registers and banks in one pass, and from expected
+//! values back to events that can be trusted.
+
+use core::fmt;
+use core::iter::FusedIterator;
+
+use tsm_core::replay::Match;
+use tsm_core::{Algorithm, Digest};
+
+use super::event::UntrustedEvent;
+use super::finding::{Finding, FindingKind, Oddities};
+use super::log::{End, Log};
+use super::register::Register;
+use super::rules::{Banks, Rules, Step};
+use super::trusted::Event;
+use crate::error::{Error, ErrorKind, Position};
+use crate::registers::{Platform, RegisterIndex};
+
+/// Recomputes the registers of a platform from its log.
+///
+/// A value without pointers, about 0.7 KiB for each register. `REGISTERS` is how many the platform
+/// has: 24 for a TPM, 5 for the others.
+///
+/// # Use
+///
+/// Name the platform and the banks, give the expected values ([`expect`](Self::expect)), run over
+/// the log ([`run`](Self::run)), read the results. A replay can run over several logs one after
+/// another: firmware's, then its final events table.
+///
+/// # Contract
+///
+/// - Events extend the register that their number means on the platform; an event for a register
+///   that does not exist, or cannot be extended, is a finding and extends nothing.
+/// - An event without a digest for a bank breaks that bank of its register: its value is not known
+///   from there on, and it never matches completely.
+/// - [`EventType::NO_ACTION`](super::EventType::NO_ACTION) never extends.
+/// - Registers start with zeros; PCR 17 to 22 with ones; PCR 0 as the log's start-up locality or
+///   H-CRTM event says; all of them as [`start`](Self::start) says.
+/// - A register with an expected value and without events is compared with its start value, and is
+///   a finding.
+/// - Work is linear: one hash for each event and bank.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Replay<const REGISTERS: usize = 24> {
+    pub(super) rules: Rules,
+    /// By place; `None` where the platform has none.
+    pub(super) registers: [Option<Register>; REGISTERS],
+    pub(super) position: Position,
+}
+
+impl<const REGISTERS: usize> Replay<REGISTERS> {
+    /// A replay for these banks.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Banks`] if there is no bank, or an algorithm twice;
+    /// [`ErrorKind::TooManyRegisters`] if the platform has more than `REGISTERS`.
+    pub fn new(platform: Platform, banks: &[Algorithm]) -> Result<Self, Error> {
+        let error = Error::call(ErrorKind::Banks);
+        let mut all: Banks = [None; Algorithm::MAX];
+        for (place, bank) in banks.iter().enumerate() {
+            if banks.get(..place).unwrap_or_default().contains(bank) {
+                return Err(error);
+            }
+            *all.get_mut(place).ok_or(error)? = Some(*bank);
+        }
+        if banks.is_empty() {
+            return Err(error);
+        }
+        if usize::try_from(platform.registers()).is_ok_and(|count| count > REGISTERS) {
+            return Err(Error::call(ErrorKind::TooManyRegisters));
+        }
+        let registers = core::array::from_fn(|place| {
+            let index = platform.at_place(u32::try_from(place).ok()?)?;
+            index.is_extendable().then(|| Register::new(index, &all))
+        });
+        let rules = Rules { platform, banks: all, locality: None, is_settled: false };
+        Ok(Self { rules, registers, position: Position::START })
+    }
+
+    /// Sets the value a register had before the first event. For PCR 0 it counts instead of what
+    /// the log says.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::AlreadyStarted`] if the register has events, [`ErrorKind::NoSuchBank`],
+    /// [`ErrorKind::NoSuchRegister`].
+    pub fn start(
+        &mut self,
+        register: impl Into<RegisterIndex>,
+        value: Digest,
+    ) -> Result<(), Error> {
+        let index = register.into();
+        let register = self.register_mut(index)?;
+        if register.events > 0 {
+            return Err(Error::call(ErrorKind::AlreadyStarted));
+        }
+        let slot = register.slot_mut(value.algorithm());
+        let slot = slot.ok_or(Error::call(ErrorKind::NoSuchBank))?;
+        slot.value = value;
+        slot.matched = None;
+        slot.compare(0);
+        register.is_set = true;
+        if self.rules.platform == Platform::Tpm && self.rules.platform.number(index) == Some(0) {
+            self.rules.is_settled = true;
+        }
+        Ok(())
+    }
+
+    /// Sets the value that signed evidence has for a register.
+    ///
+    /// From here on the register is compared with it: now, and after each event. It replaces a
+    /// value expected before.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::NoSuchBank`], [`ErrorKind::NoSuchRegister`].
+    pub fn expect(
+        &mut self,
+        register: impl Into<RegisterIndex>,
+        value: Digest,
+    ) -> Result<(), Error> {
+        let register = self.register_mut(register.into())?;
+        let events = register.events;
+        let slot = register.slot_mut(value.algorithm());
+        let slot = slot.ok_or(Error::call(ErrorKind::NoSuchBank))?;
+        slot.expected = Some(value);
+        slot.matched = None;
+        slot.compare(events);
+        Ok(())
+    }
+
+    /// Replays the records of a log up to its end or to an error.
+    ///
+    /// The log begins with its first record, or where the replay stopped in it
+    /// ([`position`](Self::position), [`Log::skip_to`]).
+    pub fn run<'r, 'a>(&'r mut self, log: Log<'a>) -> Finished<'r, 'a, REGISTERS> {
+        let mut before = [0; REGISTERS];
+        for (before, register) in before.iter_mut().zip(&mut self.registers) {
+            if let Some(register) = register {
+                *before = register.events;
+                register.is_cut = false;
+            }
+        }
+        let (rules, mut after) = (self.rules, log.clone());
+        let error = self.run_over(&mut after).err();
+        for register in self.registers.iter_mut().flatten() {
+            register.is_cut = error.is_some();
+        }
+        // Where nothing was replayed, nothing is found.
+        let log = match error {
+            Some(error) if error.kind() == ErrorKind::NotContiguous => after.clone(),
+            _ => log,
+        };
+        Finished { replay: self, log, after, rules, before, error }
+    }
+
+    fn run_over(&mut self, log: &mut Log<'_>) -> Result<(), Error> {
+        if !log.is_at_first() && log.next_position() != self.position {
+            return Err(Error::new(ErrorKind::NotContiguous, log.next_position()));
+        }
+        self.position = log.next_position();
+        while let Some(event) = log.read() {
+            // By reference: an event is large enough for a copy to be noticed.
+            self.absorb(event.as_ref().map_err(|error| *error)?);
+        }
+        Ok(())
+    }
+
+    /// Replays one record, for callers with a loop of their own. Gives what is odd about it.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::NotContiguous`] if it is neither the first record of a log nor the next one.
+    pub fn push(&mut self, event: &UntrustedEvent<'_>) -> Result<Oddities, Error> {
+        // The first record is the header, or stands behind it.
+        if event.position != self.position && event.position.record > 1 {
+            return Err(Error::new(ErrorKind::NotContiguous, event.position));
+        }
+        Ok(self.absorb(event))
+    }
+
+    #[inline]
+    fn absorb(&mut self, event: &UntrustedEvent<'_>) -> Oddities {
+        let (step, odd) = self.rules.look(event);
+        match step {
+            Step::Skip => {}
+            Step::Start(last) => {
+                if let Some(Some(register)) = self.registers.first_mut() {
+                    register.start_with(last);
+                }
+            }
+            Step::Extend { place, start } => {
+                if let Some(Some(register)) = self.registers.get_mut(place) {
+                    if let Some(last) = start {
+                        register.start_with(last);
+                    }
+                    register.extend(event);
+                }
+            }
+        }
+        self.position = event.end();
+        odd
+    }
+
+    /// Where the next record to be replayed begins, in the log that was replayed last.
+    #[must_use]
+    pub const fn position(&self) -> Position {
+        self.position
+    }
+
+    /// The platform.
+    #[must_use]
+    pub const fn platform(&self) -> Platform {
+        self.rules.platform
+    }
+
+    /// The banks.
+    pub fn banks(&self) -> impl Iterator<Item = Algorithm> {
+        self.rules.banks.iter().flatten().copied()
+    }
+
+    /// The start-up locality that the log told, if it counts.
+    #[must_use]
+    pub const fn startup_locality(&self) -> Option<u8> {
+        self.rules.locality
+    }
+
+    /// The registers that the log uses or a value was set for, in ascending order.
+    pub fn registers(&self) -> impl Iterator<Item = &Register> {
+        self.registers.iter().flatten().filter(|register| register.is_used())
+    }
+
+    /// A register; `None` if the platform does not have it or it cannot be extended.
+    #[must_use]
+    pub fn register(&self, register: impl Into<RegisterIndex>) -> Option<&Register> {
+        let index = register.into();
+        self.registers.iter().flatten().find(|register| register.index == index)
+    }
+
+    /// How a register's events relate to its expected value in a bank.
+    ///
+    /// About the events replayed so far; if the last run ended in an error, never
+    /// [`Match::Complete`].
+    #[must_use]
+    pub fn result(&self, register: impl Into<RegisterIndex>, algorithm: Algorithm) -> Match {
+        self.register(register).map_or(Match::Unchecked, |register| register.result(algorithm))
+    }
+
+    /// Whether all expected values are those after the whole log; `None` if nothing is expected.
+    ///
+    /// True also if a register without events has its start value: see [`Register::is_absent`].
+    #[must_use]
+    pub fn holds(&self) -> Option<bool> {
+        let mut results = self.registers().flat_map(Register::results);
+        let first = results.next()?.1.is_complete();
+        Some(first && results.all(|(_, result)| result.is_complete()))
+    }
+
+    fn register_mut(&mut self, index: RegisterIndex) -> Result<&mut Register, Error> {
+        let error = Error::call(ErrorKind::NoSuchRegister);
+        self.registers.iter_mut().flatten().find(|register| register.index == index).ok_or(error)
+    }
+}
+
+impl<const REGISTERS: usize> fmt::Debug for Replay<REGISTERS> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Replay ")?;
+        f.debug_list().entries(self.registers()).finish()
+    }
+}
+
+/// A run over a log, ended: the way to its findings, and to its events as trusted ones.
+#[derive(Debug)]
+#[must_use = "a run can end in an error"]
+pub struct Finished<'r, 'a, const REGISTERS: usize> {
+    replay: &'r Replay<REGISTERS>,
+    log: Log<'a>,
+    /// The log at its end.
+    after: Log<'a>,
+    /// What was known before this run.
+    rules: Rules,
+    /// For each register, its events before this run.
+    before: [u64; REGISTERS],
+    error: Option<Error>,
+}
+
+impl<'r, 'a, const REGISTERS: usize> Finished<'r, 'a, REGISTERS> {
+    /// The error that ended the log early, if one did.
+    ///
+    /// The results are about the events before it, and none of them is [`Match::Complete`].
+    #[must_use]
+    pub const fn error(&self) -> Option<Error> {
+        self.error
+    }
+
+    /// How the log ended. Looks at all that remains behind its last record.
+    #[must_use]
+    pub fn end(&self) -> End {
+        match self.error {
+            Some(error) => End::Error(error),
+            None => self.after.end().unwrap_or(End::Bytes),
+        }
+    }
+
+    /// The replay, for its results.
+    #[must_use]
+    pub const fn replay(&self) -> &'r Replay<REGISTERS> {
+        self.replay
+    }
+
+    /// The events of this run that the expected values cover: of each register the prefix that
+    /// *every* expected value of that register covers, and none of a register without expected
+    /// values or with one that contradicts the log.
+    #[must_use]
+    pub fn events(&self) -> Events<'a, REGISTERS> {
+        let mut left = [0; REGISTERS];
+        let mut banks = [[None; Algorithm::MAX]; REGISTERS];
+        let places = left.iter_mut().zip(&mut banks).zip(self.before.iter());
+        for (((left, banks), before), register) in places.zip(&self.replay.registers) {
+            if let Some(register) = register {
+                *left = register.covered().saturating_sub(*before);
+                *banks = register.expected_banks();
+            }
+        }
+        Events {
+            log: self.log.clone(),
+            end: self.after.next_position(),
+            rules: self.rules,
+            left,
+            banks,
+        }
+    }
+
+    /// What is odd about the log, in its order; at last, about the registers. Walks the log again.
+    #[must_use]
+    pub fn findings(&self) -> Findings<'r, 'a, REGISTERS> {
+        let mut pending = Oddities::default();
+        if self.log.is_at_first() {
+            pending = self.log.header().map_or(pending, Rules::header);
+        }
+        Findings {
+            replay: self.replay,
+            log: self.log.clone(),
+            after: self.after.clone(),
+            rules: self.rules,
+            pending,
+            at: (Position::START, None),
+            stage: Stage::Records,
+        }
+    }
+}
+
+/// The trusted events of a run: see [`Finished::events`].
+#[derive(Clone)]
+pub struct Events<'a, const REGISTERS: usize> {
+    log: Log<'a>,
+    end: Position,
+    rules: Rules,
+    /// How many more of each register are covered.
+    left: [u64; REGISTERS],
+    banks: [Banks; REGISTERS],
+}
+
+impl<'a, const REGISTERS: usize> Iterator for Events<'a, REGISTERS> {
+    type Item = Event<'a>;
+
+    fn next(&mut self) -> Option<Event<'a>> {
+        while self.log.next_position() != self.end
+            && let Some(Ok(event)) = self.log.read()
+        {
+            let (Step::Extend { place, .. }, _) = self.rules.look(&event) else { continue };
+            let Some(left) = self.left.get_mut(place).filter(|left| **left > 0) else { continue };
+            *left = left.saturating_sub(1);
+            let register = self.rules.register(&event);
+            if let (Some(register), Some(banks)) = (register, self.banks.get(place)) {
+                return Some(Event { untrusted: event, register, banks: *banks });
+            }
+        }
+        None
+    }
+}
+
+impl<const REGISTERS: usize> FusedIterator for Events<'_, REGISTERS> {}
+
+impl<const REGISTERS: usize> fmt::Debug for Events<'_, REGISTERS> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Events").field("log", &self.log).finish()
+    }
+}
+
+/// The findings of a run: see [`Finished::findings`].
+#[derive(Clone)]
+pub struct Findings<'r, 'a, const REGISTERS: usize> {
+    replay: &'r Replay<REGISTERS>,
+    log: Log<'a>,
+    after: Log<'a>,
+    rules: Rules,
+    /// About the record at `at`.
+    pending: Oddities,
+    at: (Position, Option<RegisterIndex>),
+    stage: Stage,
+}
+
+#[derive(Clone, Copy)]
+enum Stage {
+    Records,
+    /// The next place.
+    Registers(usize),
+}
+
+impl<const REGISTERS: usize> Iterator for Findings<'_, '_, REGISTERS> {
+    type Item = Finding;
+
+    fn next(&mut self) -> Option<Finding> {
+        loop {
+            if let Some(kind) = self.pending.take() {
+                let (position, register) = self.at;
+                return Some(Finding { kind, position, register });
+            }
+            let end = self.after.next_position();
+            match self.stage {
+                Stage::Records if self.log.next_position() != end => {
+                    let Some(Ok(event)) = self.log.read() else { return None };
+                    (_, self.pending) = self.rules.look(&event);
+                    self.at = (event.position(), self.rules.register(&event));
+                }
+                Stage::Records => {
+                    self.stage = Stage::Registers(0);
+                    if self.after.end() == Some(End::Garbage) {
+                        self.pending.add(FindingKind::BytesBehind);
+                        self.at = (end, None);
+                    }
+                }
+                Stage::Registers(place) => {
+                    let register = self.replay.registers.get(place)?;
+                    self.stage = Stage::Registers(place.saturating_add(1));
+                    if let Some(register) =
+                        register.as_ref().filter(|register| register.is_absent())
+                    {
+                        self.pending.add(FindingKind::NoEvents);
+                        self.at = (end, Some(register.index()));
+                    }
+                }
+            }
+        }
+    }
+}
+
+impl<const REGISTERS: usize> FusedIterator for Findings<'_, '_, REGISTERS> {}
+
+impl<const REGISTERS: usize> fmt::Debug for Findings<'_, '_, REGISTERS> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.clone()).finish()
+    }
+}
