@@ -225,6 +225,36 @@ fn ima_lists() {
     assert!(compared >= 100, "{compared}");
 }
 
+/// Kernel 6.1 hashes for one bank and pads for another: both are found in one call.
+#[test]
+fn ima_banks_have_rules_of_their_own() {
+    let dir = generated().join("ima-61-sigv2");
+    let value = |bank: &str| {
+        let pcrs = fs::read_to_string(dir.join(format!("pcrs/pcr-{bank}.txt"))).unwrap();
+        format!("{bank}/{}", pcrs.lines().find_map(|l| l.strip_prefix("10 ")).unwrap())
+    };
+    let list = dir.join("ima_ascii_runtime_measurements");
+    let (sha256, sha384) = (value("sha256"), value("sha384"));
+    let json = tsm(&[
+        "replay",
+        "--json",
+        "--expect",
+        &sha256,
+        "--expect",
+        &sha384,
+        list.to_str().unwrap(),
+    ]);
+    let json = json.ok().json();
+    let padded: Vec<_> = json["findings"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|f| f["kind"] == "padded-sha1")
+        .collect();
+    assert_eq!(padded.len(), 1);
+    assert!(padded[0]["text"].as_str().unwrap().contains("sha384"));
+}
+
 #[test]
 fn ima_prefix_damage_and_wrong_use() {
     let dir = generated().join("ima-73-ng-sha384");

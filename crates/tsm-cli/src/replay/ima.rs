@@ -14,9 +14,6 @@ use crate::failure::Failure;
 /// IMA refuses PCR numbers from here on, so that a list cannot have more registers.
 const PCRS: usize = 64;
 
-/// How kernels fill banks other than SHA-1, the usual way first.
-const RULES: [BankRule; 3] = [BankRule::Hashed, BankRule::PaddedSha1, BankRule::PaddedSha1Legacy];
-
 pub(super) fn replay(log: &[u8], command: &args::Replay) -> Result<Report> {
     if !command.virtuals.is_empty() {
         return Err(Failure::usage("--virtual is about record logs; an IMA list has none"));
@@ -30,39 +27,67 @@ pub(super) fn replay(log: &[u8], command: &args::Replay) -> Result<Report> {
         Some(Ok(entry)) => format!("pcr{}", entry.pcr()),
         _ => "pcr10".to_string(),
     };
+    let question = Question { command, default };
     let banks = banks(command)?;
-    let mut best = best_run(&list, &banks, command, &default)?;
-    if let (Some(_), List::Binary(binary)) = (best.error, &list) {
+    let mut run = question.best_answer(&list, &banks)?;
+    if let (Some(_), List::Binary(binary)) = (run.error, &list) {
         // Old lists of the template `ima` may have MD5 digests, which the template digests prove.
-        let md5 = best_run(&List::Binary(binary.clone().md5()), &banks, command, &default)?;
+        let md5 = question.best_answer(&List::Binary(binary.clone().md5()), &banks)?;
         if md5.error.is_none() {
-            best = md5;
-            best.md5 = true;
+            run = md5;
+            run.md5 = true;
         }
     }
-    Ok(best.report(format))
+    Ok(run.report(format))
 }
 
-/// The rule by which a kernel fills its banks is not in the list: tries them until the expected
-/// values come out.
-fn best_run(
-    list: &List<'_>,
-    banks: &[Algorithm],
-    command: &args::Replay,
-    default: &str,
-) -> Result<Run> {
-    let mut best: Option<Run> = None;
-    for rule in RULES {
-        let run = Run::of(list, banks, rule, command, default)?;
-        let better = best.as_ref().is_none_or(|best| run.rank() > best.rank());
-        if better {
-            best = Some(run);
+/// What is asked of a list.
+struct Question<'c> {
+    command: &'c args::Replay,
+    /// The register that values are for which do not name one.
+    default: String,
+}
+
+impl Question<'_> {
+    /// The rule by which a kernel fills a bank is not in the list: tries them, bank by bank, where
+    /// the usual one does not give the expected values.
+    fn best_answer(&self, list: &List<'_>, banks: &[Algorithm]) -> Result<Run> {
+        let mut chosen: Vec<_> = banks.iter().copied().map(Bank::hashed).collect();
+        let usual = self.answer(list, &chosen)?;
+        if usual.is_complete() {
+            return Ok(usual);
         }
-        if command.expected.is_empty() || best.as_ref().is_some_and(Run::is_complete) {
-            break;
+        for bank in &mut chosen {
+            let mut best = self.answer(list, &[*bank])?.rank();
+            for rule in [BankRule::PaddedSha1, BankRule::PaddedSha1Legacy] {
+                let other = Bank::with_rule(bank.algorithm, rule);
+                let rank = self.answer(list, &[other])?.rank();
+                if rank > best {
+                    (*bank, best) = (other, rank);
+                }
+            }
         }
+        self.answer(list, &chosen)
     }
-    best.ok_or_else(|| Failure::usage("nothing to replay"))
+
+    /// One replay, asked about the values for its banks.
+    fn answer(&self, list: &List<'_>, banks: &[Bank]) -> Result<Run> {
+        let usage = |error: Error| Failure::usage(error.to_string());
+        let mut replay = Box::new(Replay::<PCRS>::new(banks).map_err(usage)?);
+        let values = [(&self.command.starts, false), (&self.command.expected, true)];
+        for (value, expected) in values.into_iter().flat_map(|(v, e)| v.iter().map(move |v| (v, e)))
+        {
+            let name = value.register.as_deref().unwrap_or(&self.default);
+            let pcr = name.strip_prefix("pcr").and_then(|n| n.parse().ok());
+            let pcr = pcr.ok_or_else(|| Failure::usage(format!("'{name}' is not pcrN")))?;
+            if banks.iter().any(|bank| bank.algorithm == value.digest.algorithm()) {
+                let set = if expected { Replay::expect } else { Replay::start };
+                set(&mut replay, pcr, value.digest).map_err(usage)?;
+            }
+        }
+        let error = replay.run(list.clone()).error();
+        Ok(Run { replay, error, md5: false })
+    }
 }
 
 fn banks(command: &args::Replay) -> Result<Vec<Algorithm>> {
@@ -81,39 +106,15 @@ fn banks(command: &args::Replay) -> Result<Vec<Algorithm>> {
     Ok(banks)
 }
 
-/// A replay under one rule.
+/// A replay and where it ended.
 struct Run {
     replay: Box<Replay<PCRS>>,
-    rule: BankRule,
     error: Option<Error>,
     /// Whether file digests of 16 bytes were taken into account.
     md5: bool,
 }
 
 impl Run {
-    fn of(
-        list: &List<'_>,
-        banks: &[Algorithm],
-        rule: BankRule,
-        command: &args::Replay,
-        default: &str,
-    ) -> Result<Self> {
-        let usage = |error: Error| Failure::usage(error.to_string());
-        let banks: Vec<_> = banks.iter().map(|&bank| Bank::with_rule(bank, rule)).collect();
-        let mut replay = Box::new(Replay::<PCRS>::new(&banks).map_err(usage)?);
-        for (values, expected) in [(&command.starts, false), (&command.expected, true)] {
-            for value in values {
-                let name = value.register.as_deref().unwrap_or(default);
-                let pcr = name.strip_prefix("pcr").and_then(|n| n.parse().ok());
-                let pcr = pcr.ok_or_else(|| Failure::usage(format!("'{name}' is not pcrN")))?;
-                let set = if expected { Replay::expect } else { Replay::start };
-                set(&mut replay, pcr, value.digest).map_err(usage)?;
-            }
-        }
-        let error = replay.run(list.clone()).error();
-        Ok(Self { replay, rule, error, md5: false })
-    }
-
     fn results(&self) -> impl Iterator<Item = Match> {
         self.replay
             .registers()
@@ -183,10 +184,15 @@ impl Run {
                 ));
             }
         }
-        if self.rule != BankRule::Hashed {
-            let text = "the banks other than sha1 hold zero-padded SHA-1 digests: the records are \
-                        only as well protected as SHA-1 protects them";
-            findings.push(general("padded-sha1", text.into()));
+        for bank in self.replay.banks().filter(|bank| bank.rule != BankRule::Hashed) {
+            findings.push(general(
+                "padded-sha1",
+                format!(
+                    "the {} bank holds zero-padded SHA-1 digests: its records are only as well \
+                     protected as SHA-1 protects them",
+                    bank.algorithm
+                ),
+            ));
         }
         if self.md5 {
             let text = "files are named by MD5 digests, which protect against nobody";
