@@ -13,6 +13,7 @@ mod firmware;
 mod fuzz;
 mod ima;
 mod interop;
+mod qemu;
 mod rust_src;
 mod shell;
 mod sources;
@@ -42,6 +43,7 @@ cargo xtask <command>
   capi                  the C header is up to date; C programs with gcc and clang, under valgrind
   budgets               size, symbols and panic paths of firmware images
   interop               verdicts of `tsm replay` and of evmctl agree (installs ima-evm-utils)
+  qemu [uefi|td-shim]   the example images boot in QEMU and their logs hold (installs QEMU, OVMF, swtpm)
   fuzz-smoke [SECONDS]  every fuzz target for some seconds (default 10; nightly, cargo-fuzz)
   bench-smoke           every benchmark compiles and runs once
 
@@ -74,6 +76,11 @@ fn dispatch(args: &[&str]) -> anyhow::Result<()> {
         ["fuzz-smoke", seconds] => {
             let seconds = number(seconds)?;
             task::report("fuzz-smoke", || fuzz::smoke(seconds))
+        }
+        ["qemu", name] => {
+            let example = qemu::Example::named(name);
+            let example = example.with_context(|| format!("no example `{name}`"))?;
+            task::report(&format!("qemu {name}"), || qemu::run(&[example]))
         }
         ["bench", rest @ ..] => task::report("bench", || bench::run(rest)),
         ["compare"] => task::report("compare", || compare::run(compare::ENTRIES)),

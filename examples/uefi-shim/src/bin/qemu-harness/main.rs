@@ -16,13 +16,17 @@ use core::arch::asm;
 use core::fmt::Write as _;
 use core::mem::MaybeUninit;
 
+use tsm_core::{Algorithm, Digest};
 use uefi::boot::{self, LoadImageSource, OpenProtocolAttributes, OpenProtocolParams};
 use uefi::proto::BootPolicy;
 use uefi::proto::device_path::DevicePath;
 use uefi::proto::device_path::build::{DevicePathBuilder, media::FilePath};
+use uefi::proto::tcg::AlgorithmId;
+use uefi::proto::tcg::v2::Tcg;
 use uefi::{CStr16, Error, Handle, Result, Status, cstr16, entry};
 use uefi_shim::console::Console;
 use uefi_shim::next_stage::{own_volume, read_file};
+use uefi_shim::tcg2;
 
 const SHIM: &CStr16 = cstr16!("\\EFI\\tsm\\shim.efi");
 const MODE: &CStr16 = cstr16!("\\EFI\\tsm\\harness.txt");
@@ -47,6 +51,7 @@ fn main() -> Status {
         },
     };
     emulated_cc::print_value(&mut console, "register");
+    print_firmware_log(&mut console);
     leave(status)
 }
 
@@ -80,6 +85,24 @@ fn prepare(console: &mut Console) -> Result<Handle> {
     let boot_policy = BootPolicy::ExactMatch;
     let source = LoadImageSource::FromDevicePath { device_path, boot_policy };
     boot::load_image(boot::image_handle(), source)
+}
+
+/// Prints the value to which the firmware's own log leads, if there is a TPM: the shim's records
+/// must be in that log, too.
+fn print_firmware_log(console: &mut Console) {
+    let Ok(handle) = boot::get_handle_for_protocol::<Tcg>() else { return };
+    let Ok(mut tcg) = boot::open_protocol_exclusive::<Tcg>(handle) else { return };
+    let Ok(log) = tcg.get_event_log_v2() else { return };
+    let mut value = Digest::zeros(Algorithm::Sha256);
+    for event in log.iter().filter(|event| event.pcr_index() == tcg2::PCR) {
+        for (_, digest) in event.digests().into_iter().filter(|(id, _)| *id == AlgorithmId::SHA256)
+        {
+            if let Some(digest) = Digest::from_bytes(Algorithm::Sha256, digest) {
+                let _ = value.extend(&digest);
+            }
+        }
+    }
+    let _ = writeln!(console, "VALUE firmware-log tpm/pcr8 {value}");
 }
 
 /// Ends QEMU with status `2 * status + 1`.
