@@ -2,6 +2,7 @@
 //! Guessing a log's format.
 
 use tsm_eventlog::ima::{Ascii, Binary, List};
+use tsm_eventlog::tcg::Log;
 use tsm_eventlog::{Format, detect as of};
 
 /// Input: what might be a log.
@@ -29,6 +30,9 @@ pub fn detect(data: &[u8]) {
                 assert_eq!(of(&data[..first.end().offset as usize]), found);
             }
         }
+        Some(Format::TcgSha1) => assert!(opened.is_err() && Log::open(data).is_ok()),
+        // A Spec ID event may contradict itself.
+        Some(Format::Tcg2 | Format::Ccel) => assert!(opened.is_err()),
         Some(other) => panic!("{other:?} is new here"),
     }
     // A record log is none of these.

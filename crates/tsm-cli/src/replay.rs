@@ -47,7 +47,8 @@ fn read_all(command: &args::Replay) -> Result<Vec<u8>> {
 /// What the log looks like. A record log is one that begins like one, or has a `SYNC` line further
 /// on.
 fn detect(log: &[u8]) -> Result<Format> {
-    if tsm_eventlog::detect(log).is_some() {
+    use tsm_eventlog::Format::{ImaAscii, ImaBinary};
+    if matches!(tsm_eventlog::detect(log), Some(ImaAscii { .. } | ImaBinary(_))) {
         return Ok(Format::Ima);
     }
     let begins = log.is_empty() || log.starts_with(b"SYNC ") || log.starts_with(b"#");

@@ -4,6 +4,7 @@
 use tsm_core::Algorithm;
 
 use crate::ima::{Ascii, Endian, Head, Layout, Template};
+use crate::tcg;
 
 /// A kind of log.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -18,16 +19,27 @@ pub enum Format {
     },
     /// A Linux IMA binary list.
     ImaBinary(Layout),
+    /// A crypto-agile TCG log: as a rule of a TPM, but some firmware for confidential VMs (td-shim)
+    /// writes the same header.
+    Tcg2,
+    /// A crypto-agile TCG log whose Spec ID event is for CC measurement register 1, as OVMF writes
+    /// it: of a confidential VM. Of which kind is not in it.
+    Ccel,
+    /// A TCG log in the SHA-1 format.
+    TcgSha1,
 }
 
-/// What `bytes` look like: a guess from the first record, for tools that are given a file.
+/// What `bytes` look like: a guess from the first record, or two, for tools that are given a file.
 ///
 /// Cautious rather than clever: a record log (lines such as `SYNC sha256/...`), an empty file and
 /// anything else whose beginning is not entirely a record as a kernel writes it is `None`. An ascii
 /// list is recognized even if its first line does not verify, so that the user hears what is wrong.
 #[must_use]
 pub fn detect(bytes: &[u8]) -> Option<Format> {
-    ima_ascii(bytes).or_else(|| Layout::detect(bytes).map(Format::ImaBinary))
+    tcg::detect_agile(bytes)
+        .or_else(|| ima_ascii(bytes))
+        .or_else(|| Layout::detect(bytes).map(Format::ImaBinary))
+        .or_else(|| tcg::detect_sha1(bytes))
 }
 
 fn ima_ascii(bytes: &[u8]) -> Option<Format> {

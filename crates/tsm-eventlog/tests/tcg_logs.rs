@@ -4,9 +4,11 @@
 mod common;
 
 use common::json::Json;
-use common::tcg::{ccels, machines, stated};
+use common::shared;
+use common::tcg::{all, ccels, machines, stated};
 use tsm_core::Algorithm;
 use tsm_eventlog::tcg::{End, EventType, Layout, Log};
+use tsm_eventlog::{Format, detect};
 
 /// `eof`, `ff-pad@18101`, as the files of expected values say it.
 fn end(log: &Log<'_>) -> String {
@@ -125,4 +127,50 @@ fn oddities_of_single_files() {
     assert!(tags.map(|event| event.event_type()).eq([EventType::EVENT_TAG; 2]));
     assert_eq!(log.end(), Some(End::Mark));
     assert_eq!(log.rest(), [0xFF; 8]);
+}
+
+/// Each log is detected, and no other file of the shared data looks like one.
+#[test]
+fn all_logs_are_detected_and_nothing_else() {
+    let mut known = Vec::new();
+    for file in all() {
+        let log = Log::open(&file.bytes).unwrap();
+        let expected = match log.header() {
+            None => Format::TcgSha1,
+            Some(header) if header.index == 1 => Format::Ccel,
+            Some(_) => Format::Tcg2,
+        };
+        assert_eq!(detect(&file.bytes), Some(expected), "{}", file.name);
+        known.push(file.bytes);
+    }
+    let Some(root) = shared("eventlogs").and_then(|path| Some(path.parent()?.to_owned())) else {
+        return;
+    };
+    let (mut folders, mut others) = (vec![root], 0);
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+                continue;
+            }
+            let Ok(bytes) = std::fs::read(&path) else { continue };
+            if known.contains(&bytes) {
+                continue;
+            }
+            let is_log =
+                matches!(detect(&bytes), Some(Format::Tcg2 | Format::Ccel | Format::TcgSha1));
+            // A log that a machine monitor wrote for a realm: see the replay tests.
+            assert_eq!(is_log, path.ends_with("realm-bootlog.bin"), "{}", path.display());
+            others += 1;
+        }
+    }
+    eprintln!("{} logs, {others} other files", known.len());
+}
+
+/// Nothing in the bytes of td-shim's log tells that it is not of a TPM.
+#[test]
+fn what_the_bytes_tell() {
+    let Some(path) = shared("tdx/trustee/CCEL_data") else { return };
+    assert_eq!(detect(&std::fs::read(path).unwrap()), Some(Format::Tcg2));
 }

@@ -10,7 +10,7 @@ use common::shared;
 use common::tcg::{LogFile, Values, base64, ccels, digest, machines, stated};
 use tsm_core::{Algorithm, Digest};
 use tsm_eventlog::registers::{CcMrIndex, PcrIndex, Platform, RegisterIndex, RtmrIndex};
-use tsm_eventlog::tcg::{CcType, CcelTable, Finding, FindingKind, Log, Match, Replay};
+use tsm_eventlog::tcg::{CcType, CcelTable, End, Finding, FindingKind, Log, Match, Replay};
 
 fn pcr(number: u32) -> PcrIndex {
     PcrIndex::new(number).unwrap()
@@ -357,4 +357,18 @@ fn pcr_numbers_are_not_cc_numbers() {
     let _ = replay.run(Log::open(&log).unwrap());
     assert!(replay.register(CcMrIndex::new(1).unwrap()).is_some());
     assert!(replay.register(CcMrIndex::new(0).unwrap()).is_none(), "cannot be extended");
+}
+
+/// A log that a machine monitor wrote: what it put into a realm before the start. It explains
+/// nothing that was extended.
+#[test]
+fn a_log_of_a_monitor() {
+    let Some(path) = shared("cca/cca-realm-measurements/realm-bootlog.bin") else { return };
+    let bytes = std::fs::read(path).unwrap();
+    let mut replay = Replay::<5>::new(Platform::CcaMonitor, &[Algorithm::Sha256]).unwrap();
+    let finished = replay.run(Log::open(&bytes).unwrap());
+    assert_eq!(finished.end(), End::Zeros);
+    let findings: Vec<_> = finished.findings().map(|f| (f.kind, f.register.unwrap())).collect();
+    assert_eq!(findings, [(FindingKind::StaticRegister, RegisterIndex::Rim); 3]);
+    assert_eq!(replay.registers().count(), 0);
 }

@@ -22,6 +22,7 @@ use super::cut::Cut;
 use super::event::{Digests, UntrustedEvent};
 use super::event_type::EventType;
 use super::header::{AlgorithmList, SHA1_RECORD, SpecId};
+use crate::detect::Format;
 use crate::error::{Error, ErrorKind, Position};
 use crate::limits::Limits;
 
@@ -385,6 +386,20 @@ impl<'a> Log<'a> {
         };
         first && second
     }
+}
+
+/// A crypto-agile log; also one whose Spec ID event is wrong, so that the user hears it.
+pub(crate) fn detect_agile(bytes: &[u8]) -> Option<Format> {
+    match SpecId::read(bytes, &Limits::DEFAULT) {
+        Ok(None) => None,
+        Ok(Some((header, _))) if header.index == 1 => Some(Format::Ccel),
+        _ => Some(Format::Tcg2),
+    }
+}
+
+/// A log in the SHA-1 format.
+pub(crate) fn detect_sha1(bytes: &[u8]) -> Option<Format> {
+    Log::sha1(bytes).is_plausible().then_some(Format::TcgSha1)
 }
 
 /// Whether all bytes are `byte`.

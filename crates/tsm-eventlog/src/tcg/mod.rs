@@ -43,6 +43,7 @@ pub use final_events::FinalEvents;
 pub use finding::{Finding, FindingKind, Oddities};
 pub use header::{AlgorithmList, ListedAlgorithm, SpecId};
 pub use log::{End, Layout, Log};
+pub(crate) use log::{detect_agile, detect_sha1};
 pub use register::Register;
 pub use replay::{Events, Findings, Finished, Replay};
 pub use trusted::Event;
