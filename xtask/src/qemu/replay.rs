@@ -30,10 +30,10 @@ pub(super) struct Claim<'c> {
 pub(super) fn holds(tsm: &Path, claim: &Claim<'_>) -> Result<()> {
     let dir = TempDir::new()?;
     let said = replay(tsm, claim, claim.log, dir.path(), 0)?;
-    if let Some((name, value)) = &claim.virtual_value {
-        if !said.contains(&**value) {
-            bail!("tsm does not find {value} for the virtual register {name}:\n{said}");
-        }
+    if let Some((name, value)) = &claim.virtual_value
+        && !said.contains(&**value)
+    {
+        bail!("tsm does not find {value} for the virtual register {name}:\n{said}");
     }
     // The last record is not a capture, and hardly any text is the same in upper case.
     let record = claim.log.trim_end().rfind('\n').map_or(0, |end| end + 1);

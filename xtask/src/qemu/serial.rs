@@ -12,7 +12,7 @@ impl Serial {
     /// The text of these bytes. Firmware ends lines with CR LF and draws with escape sequences.
     pub(super) fn new(bytes: &[u8]) -> Self {
         let text = String::from_utf8_lossy(bytes);
-        Self(text.replace('\r', "").replace('\u{1b}', ""))
+        Self(text.replace(['\r', '\u{1b}'], ""))
     }
 
     /// Whether a line is exactly this.
