@@ -59,6 +59,7 @@ mod error;
 pub mod ima;
 mod limits;
 pub mod registers;
+mod saved;
 pub mod tcg;
 
 pub use bytes::{Bytes, BytesIter};

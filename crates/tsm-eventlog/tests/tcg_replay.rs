@@ -372,3 +372,57 @@ fn a_log_of_a_monitor() {
     assert_eq!(findings, [(FindingKind::StaticRegister, RegisterIndex::Rim); 3]);
     assert_eq!(replay.registers().count(), 0);
 }
+
+/// Replayed in two parts, with the state saved between them, a log gives what it gives in one.
+#[test]
+fn a_saved_replay_goes_on() {
+    let mut splits = 0;
+    for file in machines().iter().chain(&stated()) {
+        let whole = Log::open(&file.bytes).unwrap();
+        let banks: Vec<Algorithm> = whole.algorithms().known().collect();
+        if banks.is_empty() {
+            continue;
+        }
+        let mut fresh = <Replay>::new(file.platform, &banks).unwrap();
+        let values = if file.known.is_empty() { &file.replayed } else { &file.known };
+        for (name, values) in values {
+            for (number, value) in values {
+                let register = file.platform.register(*number).unwrap();
+                fresh.expect(register, digest(name.parse().unwrap(), value)).unwrap();
+            }
+        }
+        let mut expected = fresh.clone();
+        let all: Vec<_> = expected.run(whole.clone()).events().map(|e| e.position()).collect();
+        let findings: Vec<Finding> = fresh.clone().run(whole.clone()).findings().collect();
+
+        let ends: Vec<_> = whole.clone().map(|event| event.unwrap().end()).collect();
+        for end in ends.iter().step_by(ends.len() / 5 + 1) {
+            let mut first = fresh.clone();
+            let part = Log::open(&file.bytes[..end.offset as usize]).unwrap();
+            let finished = first.run(part);
+            assert_eq!(finished.error(), None);
+            let mut found: Vec<_> = finished.findings().collect();
+            found.retain(|finding| finding.kind != FindingKind::NoEvents);
+            let mut out = [0; <Replay>::SAVED_MAX];
+            let mut second = <Replay>::restore(first.save(&mut out).unwrap()).unwrap();
+            assert_eq!(second, first);
+            let rest = whole.clone().skip_to(second.position()).unwrap();
+            let finished = second.run(rest.clone());
+            assert_eq!(finished.error(), None);
+            found.extend(finished.findings());
+            assert_eq!(found, findings, "{}", file.name);
+            let behind = all.iter().filter(|position| position.record >= end.record);
+            assert!(finished.events().map(|event| event.position()).eq(behind.copied()));
+            assert_eq!(second, expected, "{} at {end:?}", file.name);
+            // Not elsewhere.
+            let mut elsewhere = first.clone();
+            let refused = elsewhere.run(whole.clone().skip_to(ends[ends.len() - 1]).unwrap());
+            let is_elsewhere = *end != ends[ends.len() - 1];
+            assert_eq!(refused.error().is_some(), is_elsewhere);
+            assert_eq!(refused.events().count(), 0);
+            splits += 1;
+        }
+    }
+    eprintln!("{splits} splits");
+    assert!(splits >= 16);
+}

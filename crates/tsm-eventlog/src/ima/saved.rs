@@ -19,11 +19,10 @@ use tsm_core::{Algorithm, Digest};
 use super::MAX_PCR;
 use super::register::{Bank, BankRule, Register, Slot};
 use super::replay::Replay;
-use crate::bytes::copy;
-use crate::error::{Error, ErrorKind, Position};
+use crate::error::{Error, ErrorKind};
+use crate::saved::{CHECKSUM, Reader, Writer, checksum};
 
 const MAGIC: [u8; 8] = *b"tsm-ima\x01";
-const CHECKSUM: usize = 8;
 const EXPECTED: u8 = 1;
 const MATCHED: u8 = 2;
 const HEAD: usize = 8 + 3 + 24 + 25 + 3 * Algorithm::MAX;
@@ -46,8 +45,7 @@ impl<const PCRS: usize> Replay<PCRS> {
     pub fn save<'o>(&self, out: &'o mut [u8]) -> Result<&'o [u8], Error> {
         let mut writer = Writer { out, len: 0 };
         self.write(&mut writer).ok_or(Error::call(ErrorKind::BufferTooSmall))?;
-        let Writer { out, len } = writer;
-        Ok(out.get(..len).unwrap_or_default())
+        Ok(writer.into_written())
     }
 
     /// The replay that was saved. `saved` is exactly what [`save`](Self::save) gave.
@@ -90,8 +88,7 @@ impl<const PCRS: usize> Replay<PCRS> {
                 out.number(slot.matched.unwrap_or(0))?;
             }
         }
-        let checksum = checksum(out.out.get(..out.len)?);
-        out.put(&checksum)
+        out.finish()
     }
 
     fn read(saved: &[u8]) -> Option<Self> {
@@ -140,63 +137,7 @@ impl<const PCRS: usize> Replay<PCRS> {
     }
 }
 
-fn checksum(bytes: &[u8]) -> [u8; CHECKSUM] {
-    Algorithm::Sha256.hash(bytes).as_bytes().first_chunk().copied().unwrap_or_default()
-}
-
-struct Writer<'o> {
-    out: &'o mut [u8],
-    len: usize,
-}
-
-impl Writer<'_> {
-    fn put(&mut self, bytes: &[u8]) -> Option<()> {
-        let end = self.len.checked_add(bytes.len())?;
-        copy(bytes, self.out.get_mut(self.len..end)?);
-        self.len = end;
-        Some(())
-    }
-
-    fn number(&mut self, number: u64) -> Option<()> {
-        self.put(&number.to_le_bytes())
-    }
-
-    fn position(&mut self, position: Position) -> Option<()> {
-        self.number(position.offset)?;
-        self.number(position.record)?;
-        self.number(position.line)
-    }
-}
-
-struct Reader<'a>(&'a [u8]);
-
-impl<'a> Reader<'a> {
-    fn array<const N: usize>(&mut self) -> Option<[u8; N]> {
-        let (array, rest) = self.0.split_first_chunk()?;
-        self.0 = rest;
-        Some(*array)
-    }
-
-    fn bytes(&mut self, size: usize) -> Option<&'a [u8]> {
-        self.0.split_off(..size)
-    }
-
-    fn flag(&mut self) -> Option<bool> {
-        match self.array()? {
-            [0] => Some(false),
-            [1] => Some(true),
-            _ => None,
-        }
-    }
-
-    fn number(&mut self) -> Option<u64> {
-        Some(u64::from_le_bytes(self.array()?))
-    }
-
-    fn position(&mut self) -> Option<Position> {
-        Some(Position { offset: self.number()?, record: self.number()?, line: self.number()? })
-    }
-
+impl Reader<'_> {
     fn register(&mut self, banks: &[Option<Bank>; Algorithm::MAX]) -> Option<Register> {
         let pcr = u32::from_le_bytes(self.array()?);
         let mut register = Register::new(pcr, banks);

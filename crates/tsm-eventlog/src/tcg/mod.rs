@@ -34,6 +34,7 @@ mod log;
 mod register;
 mod replay;
 mod rules;
+mod saved;
 mod trusted;
 
 pub use acpi::{CcType, CcelTable};
