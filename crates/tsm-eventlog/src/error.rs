@@ -135,6 +135,10 @@ pub enum ErrorKind {
     FinalEvents,
     /// Not an ACPI table of the kind `CCEL`.
     AcpiTable,
+    /// Something stands behind the end of a log that is to be continued.
+    Trailing,
+    /// The caller's buffer has no room for the record; nothing of it was kept.
+    NoRoom,
     /// The slice to save into is too small.
     BufferTooSmall,
     /// A saved state that this version did not write, or that was damaged.
@@ -200,6 +204,8 @@ impl ErrorKind {
             }
             Self::FinalEvents => "not a final events table of version 1",
             Self::AcpiTable => "not an ACPI table CCEL, or not all of it",
+            Self::Trailing => "something stands behind the log's end; clear it before going on",
+            Self::NoRoom => "the buffer has no room for the record; give a larger one",
             Self::BufferTooSmall => "the slice is too small; Replay::SAVED_MAX bytes are enough",
             Self::SavedState => "not a saved replay of this version, or damaged; replay anew",
         }

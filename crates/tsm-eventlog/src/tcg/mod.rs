@@ -11,6 +11,8 @@
 //! - [`Log`] reads logs. It yields [`UntrustedEvent`].
 //! - [`Replay`] recomputes register values for any banks in one pass, compares them with expected
 //!   values, says what is odd ([`Finding`]), and hands out [`Event`]s.
+//! - [`Writer`] writes logs into a buffer of the caller.
+//! - [`FinalEvents`] and [`CcelTable`] are what else firmware leaves about a log.
 //!
 //! # What to know before relying on a log
 //!
@@ -36,6 +38,7 @@ mod replay;
 mod rules;
 mod saved;
 mod trusted;
+mod writer;
 
 pub use acpi::{CcType, CcelTable};
 pub use event::{Digests, DigestsIter, UntrustedEvent};
@@ -49,3 +52,4 @@ pub use register::Register;
 pub use replay::{Events, Findings, Finished, Replay};
 pub use trusted::Event;
 pub use tsm_core::replay::Match;
+pub use writer::{NewEvent, NewHeader, RECORD, Writer};
