@@ -97,7 +97,8 @@ impl core::error::Error for RecordError {}
 /// Why the record is not exactly that.
 pub fn extension(record: &[u8]) -> Result<Digest, RecordError> {
     let parts = Parts::of(record);
-    if parts.operation != EXTEND {
+    // The first word may end at another white space than the space that ends the domain.
+    if parts.domain != name(record) || parts.operation != EXTEND {
         return Err(RecordError::NotAnExtension);
     }
     Ok(Digest::parse(parts.content)?)
@@ -233,6 +234,7 @@ mod tests {
             (format!("mr  extend {digest}"), RecordError::NotAnExtension),
             (format!("mr extends {digest}"), RecordError::NotAnExtension),
             (format!("mr\textend {digest}"), RecordError::NotAnExtension),
+            (format!("mr\tx extend {digest}"), RecordError::NotAnExtension),
             (format!("mr extend  {digest}"), RecordError::UnknownAlgorithm),
             (format!("mr extend {digest} "), RecordError::Digest),
             (format!("mr extend {digest} x"), RecordError::Digest),

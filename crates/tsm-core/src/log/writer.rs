@@ -197,16 +197,15 @@ impl<S: Storage> RecordLog<S> {
     /// Checks all of `input` and returns how many bytes it will take, 0 for no line at all.
     fn check<P: Provider>(&self, banks: Banks, input: &[u8]) -> Result<u64, P, S> {
         let mut needed = 0_u64;
-        let mut record = 0_u32;
         for (offset, line) in input_lines(input) {
-            let failed = |cause| Err(WriteError { cause, record, offset });
+            // Nothing has been extended yet, whatever stands before this line.
+            let failed = |cause| Err(WriteError { cause, record: 0, offset });
             if line.len() > self.limits.record {
                 return failed(Cause::TooLong);
             }
             if Line::is_reserved(line) {
                 return failed(Cause::Reserved);
             }
-            record = record.saturating_add(u32::from(line.first() != Some(&b'#')));
             needed = needed.saturating_add(length(&[line, b"\n"]));
         }
         if needed == 0 {

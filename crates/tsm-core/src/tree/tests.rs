@@ -135,6 +135,7 @@ fn what_is_written_is_read() {
     assert_eq!(tree.read(algorithms, 2, &mut out), Ok(11));
     assert_eq!(&out[..11], b"a256 sha384");
     assert_eq!(tree.read(algorithms, 13, &mut out), Ok(0));
+    assert_eq!(tree.read(algorithms, 0, &mut []), Ok(0));
 }
 
 // T-25

@@ -109,17 +109,17 @@ fn refusals_come_before_any_effect() {
     let mut log = RecordLog::new(SliceStorage::new(&mut buffer), Limits::DEFAULT.record(100));
     let long = [b"ok\n".to_vec(), vec![b'x'; 101]].concat();
     let full = vec![b"0123456789".to_vec(); 20].join(&b'\n');
-    for (input, cause, record, offset) in [
-        (&b"ok\nSYNC"[..], Cause::Reserved, 1, 3),
-        (b"ok\nSYNC x", Cause::Reserved, 1, 3),
-        (b"# c\n\n  SYNC\tx", Cause::Reserved, 0, 5),
-        (b"# .EXTEND 00", Cause::Reserved, 0, 0),
-        (b"# .EXTEND", Cause::Reserved, 0, 0),
-        (&long, Cause::TooLong, 1, 3),
-        (&full, Cause::Full, 0, 0),
+    for (input, cause, offset) in [
+        (&b"ok\nSYNC"[..], Cause::Reserved, 3),
+        (b"ok\nSYNC x", Cause::Reserved, 3),
+        (b"# c\n\n  SYNC\tx", Cause::Reserved, 5),
+        (b"# .EXTEND 00", Cause::Reserved, 0),
+        (b"# .EXTEND", Cause::Reserved, 0),
+        (&long, Cause::TooLong, 3),
+        (&full, Cause::Full, 0),
     ] {
         let error = log.append(&mut device, RTMR, input).unwrap_err();
-        assert_eq!(error, Failure { cause, record, offset }, "{input:?}");
+        assert_eq!(error, Failure { cause, record: 0, offset }, "{input:?}");
     }
     assert_eq!(device.extensions, 0);
     assert_eq!(text(&log), "");
