@@ -55,7 +55,7 @@ impl Algorithm {
 
     /// The number of algorithms with every feature on. A register has at most one bank per
     /// algorithm, so this bounds the banks of a register.
-    pub const MAX: usize = 4;
+    pub const MAX: usize = Self::ALL.len();
 
     /// Name as the kernel spells it (`hash_algo_name` in Linux `crypto/hash_info.c`), TPM
     /// algorithm id (TCG Algorithm Registry 1.34, table 3), kernel id (`enum hash_algo` in Linux
@@ -119,16 +119,35 @@ impl Algorithm {
     #[must_use]
     #[inline]
     pub fn hash(self, data: &[u8]) -> Digest {
+        let mut digest = Digest::zeros(self);
+        self.hash_to(data, digest.as_bytes_mut());
+        digest
+    }
+
+    /// Hashes `data` into `out`, whose size is the algorithm's.
+    ///
+    /// Not inlined, and into the place where the digest is wanted: a hash's state and copies of its
+    /// result, some 500 bytes, would lie on the stack below the compression function otherwise.
+    #[inline(never)]
+    pub(crate) fn hash_to(self, data: &[u8], out: &mut [u8]) {
         match self {
             #[cfg(feature = "sha1")]
-            Self::Sha1 => Digest::from_array(self, &sha1::Sha1::digest(data).0),
+            Self::Sha1 => hash_to::<sha1::Sha1>(data, out),
             #[cfg(feature = "sha256")]
-            Self::Sha256 => Digest::from_array(self, &sha2::Sha256::digest(data).0),
+            Self::Sha256 => hash_to::<sha2::Sha256>(data, out),
             #[cfg(feature = "sha384")]
-            Self::Sha384 => Digest::from_array(self, &sha2::Sha384::digest(data).0),
+            Self::Sha384 => hash_to::<sha2::Sha384>(data, out),
             #[cfg(feature = "sha512")]
-            Self::Sha512 => Digest::from_array(self, &sha2::Sha512::digest(data).0),
+            Self::Sha512 => hash_to::<sha2::Sha512>(data, out),
         }
+    }
+}
+
+fn hash_to<D: digest::Digest + digest::FixedOutputReset>(data: &[u8], out: &mut [u8]) {
+    let mut hash = D::new();
+    digest::Digest::update(&mut hash, data);
+    if let Ok(out) = out.try_into() {
+        digest::FixedOutputReset::finalize_into_reset(&mut hash, out);
     }
 }
 

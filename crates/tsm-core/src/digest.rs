@@ -17,8 +17,11 @@ pub struct Digest {
 }
 
 impl Digest {
-    /// Size in bytes of the largest digest.
-    pub const MAX: usize = 64;
+    /// Size in bytes of the largest digest of an algorithm that is compiled in.
+    pub const MAX: usize = match Algorithm::ALL {
+        [.., largest] => largest.size(),
+        [] => 0,
+    };
 
     /// All bits zero: where most registers start.
     #[must_use]
@@ -110,21 +113,15 @@ impl Digest {
         if digest.algorithm != self.algorithm {
             return Err(WrongAlgorithm);
         }
-        *self = self.extended(digest.as_bytes());
-        Ok(())
-    }
-
-    /// `H(self || bytes)`, both at most [`Self::MAX`] bytes.
-    #[inline]
-    fn extended(&self, bytes: &[u8]) -> Self {
         // One buffer and one call: hashing in two pieces costs some 10% more.
         let mut buffer = [0; 2 * Self::MAX];
         let size = self.algorithm.size();
         let (first, rest) = buffer.split_at_mut_checked(size).unwrap_or_default();
         copy(self.as_bytes(), first);
-        copy(bytes, rest);
+        copy(digest.as_bytes(), rest);
         let used = size.saturating_mul(2).min(buffer.len());
-        self.algorithm.hash(buffer.get(..used).unwrap_or(&buffer))
+        self.algorithm.hash_to(buffer.get(..used).unwrap_or(&buffer), self.as_bytes_mut());
+        Ok(())
     }
 
     /// Used by [`Algorithm::hash`], whose arrays always have the right size.

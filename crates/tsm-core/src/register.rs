@@ -172,10 +172,9 @@ impl Banks {
     /// The only bank, if there is exactly one.
     #[must_use]
     pub fn single(&self) -> Option<Algorithm> {
-        match self.0 {
-            [Some(only), None, ..] => Some(only),
-            _ => None,
-        }
+        let mut banks = self.iter();
+        let only = banks.next()?;
+        banks.next().is_none().then_some(only)
     }
 }
 

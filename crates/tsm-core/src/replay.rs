@@ -210,28 +210,35 @@ impl Replay {
     ///
     /// [`BankError`] if there is none, or two for one bank.
     pub fn new(start: &[Digest]) -> Result<Self, BankError> {
-        let mut banks = [None; Algorithm::MAX];
+        let mut replay = Self::EMPTY;
+        replay.begin(start)?;
+        Ok(replay)
+    }
+
+    /// A replay of no bank, to [`begin`](Self::begin) in place: what is returned in a `Result` lies
+    /// on the stack twice.
+    const EMPTY: Self = Self {
+        banks: [None; Algorithm::MAX],
+        done: Position { record: 0, line: 0, offset: 0 },
+        phase: Phase::Start,
+        begins: Begins::AtStart,
+        explained: 0,
+        unexplained: 0,
+        contradictions: 0,
+        chain: Position { record: 0, line: 0, offset: 0 },
+        joint: None,
+    };
+
+    #[inline(never)]
+    fn begin(&mut self, start: &[Digest]) -> Result<(), BankError> {
         let mut known = Banks::NONE;
-        let mut slots = banks.iter_mut();
+        let mut slots = self.banks.iter_mut();
         for &value in start {
             known = known.and(value.algorithm()).ok_or(BankError::Double)?;
             let slot = slots.next().ok_or(BankError::Double)?;
             *slot = Some(Bank { start: value, value, expected: None, matched: None });
         }
-        if known.is_empty() {
-            return Err(BankError::None);
-        }
-        Ok(Self {
-            banks,
-            done: Position::default(),
-            phase: Phase::Start,
-            begins: Begins::AtStart,
-            explained: 0,
-            unexplained: 0,
-            contradictions: 0,
-            chain: Position::default(),
-            joint: None,
-        })
+        if known.is_empty() { Err(BankError::None) } else { Ok(()) }
     }
 
     /// Sets the register's authenticated values, for all banks or some, and forgets earlier ones.
@@ -241,6 +248,7 @@ impl Replay {
     /// # Errors
     ///
     /// [`BankError`] if a bank is not replayed or named twice.
+    #[inline(never)]
     pub fn expect(&mut self, values: &[Digest]) -> Result<(), BankError> {
         for bank in self.banks.iter_mut().flatten() {
             bank.expected = None;
@@ -348,7 +356,10 @@ impl Replay {
         };
         match class {
             Line::Blank | Line::Comment(_) => {}
-            Line::Note(note) => self.note(note)?,
+            Line::Note(note) => {
+                self.check_note(note)?;
+                self.extend_noted(note);
+            }
             Line::Sync(captures) => {
                 at.record = at.record.saturating_add(1);
                 self.sync(captures, at, sink)?;
@@ -393,22 +404,29 @@ impl Replay {
         }
     }
 
-    fn note(&mut self, note: Note<'_>) -> Result<(), LogErrorKind> {
-        let banks = self.banks();
-        // All of it is checked before any of it is folded.
-        note.digests(banks).try_fold(Banks::NONE, |noted, digest| {
+    /// All of a note is checked before any of it is folded.
+    #[inline(never)]
+    fn check_note(&self, note: Note<'_>) -> Result<(), LogErrorKind> {
+        let noted = note.digests(self.banks()).try_fold(Banks::NONE, |noted, digest| {
             noted.and(digest?.algorithm()).ok_or(LogErrorKind::DoubleBank)
-        })?;
-        for digest in note.digests(banks).flatten() {
+        });
+        noted.map(drop)
+    }
+
+    /// Folds a note that has been checked.
+    #[inline(never)]
+    fn extend_noted(&mut self, note: Note<'_>) {
+        let mut digests = note.digests(self.banks());
+        while let Some(digest) = &next(&mut digests) {
             let mut folded = self.banks.iter_mut().flatten();
             if let Some(bank) = folded.find(|b| b.value.algorithm() == digest.algorithm()) {
-                let _ = bank.value.extend(&digest);
+                let _ = bank.value.extend(digest);
             }
         }
         self.phase = Phase::Gap;
-        Ok(())
     }
 
+    #[inline(never)]
     fn sync(
         &mut self,
         captures: Captures<'_>,
@@ -424,7 +442,8 @@ impl Replay {
             return Err(LogErrorKind::MissingBank);
         }
         let mut agrees = true;
-        for capture in captures.iter().flatten() {
+        let mut digests = captures.iter();
+        while let Some(capture) = next(&mut digests) {
             let mut replayed = self.banks.iter_mut().flatten();
             if let Some(bank) = replayed.find(|b| b.value.algorithm() == capture.algorithm()) {
                 agrees &= bank.value == capture;
@@ -484,6 +503,13 @@ impl Replay {
             self.joint = Some(Joint { end: self.done, chain: self.chain });
         }
     }
+}
+
+/// The next digest of a line that has been checked. Not inlined: parsing needs several digests'
+/// room, which should not lie on the stack below a hash.
+#[inline(never)]
+fn next(digests: &mut impl Iterator<Item = Result<Digest, LogErrorKind>>) -> Option<Digest> {
+    digests.next()?.ok()
 }
 
 #[cfg(test)]

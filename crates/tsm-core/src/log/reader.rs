@@ -181,7 +181,7 @@ fn split_line(bytes: &[u8]) -> Result<(&[u8], &[u8]), LogErrorKind> {
 
 /// Position of the first LF or CR, eight bytes at a time.
 #[inline]
-fn line_end(bytes: &[u8]) -> Option<usize> {
+pub(crate) fn line_end(bytes: &[u8]) -> Option<usize> {
     const LOW: u64 = u64::from_le_bytes([0x01; 8]);
     const HIGH: u64 = u64::from_le_bytes([0x80; 8]);
     const LF: u64 = u64::from_le_bytes([b'\n'; 8]);

@@ -10,6 +10,7 @@ use crate::algorithm::Algorithm;
 use crate::digest::Digest;
 use crate::hex;
 use crate::log::line::is_space;
+use crate::log::reader::line_end;
 use crate::log::{Cause, Limits, Line, LogError, LogErrorKind, Splitter, Storage, WriteError};
 use crate::provider::{Error as _, ErrorKind, Provider, RegisterId};
 use crate::register::{Banks, Powers};
@@ -225,7 +226,8 @@ impl<S: Storage> RecordLog<S> {
         Ok(needed)
     }
 
-    /// Writes the `SYNC` record.
+    /// Writes the `SYNC` record. Not inlined: its text would lie on the stack below every append.
+    #[inline(never)]
     fn sync<P: Provider>(
         &mut self,
         provider: &mut P,
@@ -233,13 +235,7 @@ impl<S: Storage> RecordLog<S> {
         banks: Banks,
     ) -> core::result::Result<(), Cause<P::Error, S::Error>> {
         let mut text = Text::new(b"SYNC");
-        for bank in banks.iter() {
-            let value = provider.value(id, bank).map_err(Cause::Provider)?;
-            text.push(b" ");
-            text.push(bank.name().as_bytes());
-            text.push(b"/");
-            text.push_hex(value.as_bytes());
-        }
+        capture(provider, id, banks, &mut text).map_err(Cause::Provider)?;
         let separator = !self.storage.is_empty();
         self.commit(provider, id, Some(banks), separator, text.as_bytes())?;
         self.in_sync = true;
@@ -273,15 +269,39 @@ impl<S: Storage> RecordLog<S> {
     }
 }
 
+/// The captures of a `SYNC` record. Not inlined: the values would lie on the stack below a hash.
+#[inline(never)]
+fn capture<P: Provider>(
+    provider: &mut P,
+    id: RegisterId,
+    banks: Banks,
+    text: &mut Text,
+) -> core::result::Result<(), P::Error> {
+    for bank in banks.iter() {
+        let value = provider.value(id, bank)?;
+        text.push(b" ");
+        text.push(bank.name().as_bytes());
+        text.push(b"/");
+        text.push_hex(value.as_bytes());
+    }
+    Ok(())
+}
+
 /// The lines of an append with their offsets: trimmed, blank ones left out (section 2).
 fn input_lines(input: &[u8]) -> impl Iterator<Item = (usize, &[u8])> {
     let mut offset = 0_usize;
-    input.split(|&b| b == b'\n' || b == b'\r').filter_map(move |line| {
-        let start = offset;
+    let mut rest = Some(input);
+    let lines = core::iter::from_fn(move || {
+        let (bytes, start) = (rest?, offset);
+        let (line, after) = match line_end(bytes).and_then(|end| bytes.split_at_checked(end)) {
+            Some((line, after)) => (line, after.get(1..)),
+            None => (bytes, None),
+        };
+        rest = after;
         offset = offset.saturating_add(line.len()).saturating_add(1);
-        let trimmed = trim(line);
-        (!trimmed.is_empty()).then_some((start, trimmed))
-    })
+        Some((start, trim(line)))
+    });
+    lines.filter(|(_, line)| !line.is_empty())
 }
 
 /// The line without ASCII white space at its ends.
@@ -350,8 +370,17 @@ struct Text {
 }
 
 impl Text {
-    // "# .EXTEND" and, for four banks, a space, the name, a slash and the digits: 367 bytes.
-    const CAPACITY: usize = 368;
+    /// "# .EXTEND" and for every bank a space, its name, a slash and the digits.
+    #[allow(clippy::arithmetic_side_effects, reason = "evaluated at compile time")]
+    const CAPACITY: usize = {
+        let mut capacity = 9;
+        let mut rest = Algorithm::ALL;
+        while let [bank, others @ ..] = rest {
+            capacity += 1 + bank.name().len() + 1 + 2 * bank.size();
+            rest = others;
+        }
+        capacity
+    };
 
     fn new(word: &[u8]) -> Self {
         let mut text = Self { bytes: [0; Self::CAPACITY], len: 0 };

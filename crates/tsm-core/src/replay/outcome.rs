@@ -76,6 +76,7 @@ impl Match {
 }
 
 impl Outcome {
+    #[inline(never)]
     pub(super) fn of(replay: &Replay) -> Self {
         let records = replay.done.record;
         let mut banks = [None; Algorithm::MAX];

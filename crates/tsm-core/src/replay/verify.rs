@@ -19,7 +19,8 @@ pub fn verify<'l>(
     limits: Limits,
     sink: &mut impl Sink,
 ) -> Result<Verified<'l>, BankError> {
-    let mut replay = Replay::new(start)?;
+    let mut replay = Replay::EMPTY;
+    replay.begin(start)?;
     replay.expect(authenticated)?;
     let malformed = replay.feed(log, limits, sink).err();
     Ok(Verified { outcome: replay.outcome(), malformed, log, limits })
