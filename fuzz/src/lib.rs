@@ -9,6 +9,7 @@
 //! `tests/seeds.rs` runs every seed through its target on any toolchain.
 
 mod append;
+mod capi;
 mod detect;
 mod ima;
 mod ima_ascii;
@@ -22,6 +23,7 @@ mod tree;
 mod virtual_fold;
 
 pub use append::append;
+pub use capi::capi;
 pub use detect::detect;
 pub use ima_ascii::ima_ascii;
 pub use ima_binary::ima_binary;
@@ -36,6 +38,7 @@ pub use virtual_fold::virtual_fold;
 pub fn target(name: &str) -> Option<fn(&[u8])> {
     Some(match name {
         "append" => append,
+        "capi" => capi,
         "detect" => detect,
         "ima_ascii" => ima_ascii,
         "ima_binary" => ima_binary,

@@ -5,7 +5,7 @@ use anyhow::Result;
 
 use crate::shell::{cargo, run as sh};
 use crate::task::{self, Outcome};
-use crate::{bench, budgets, capi, features, firmware, fuzz, interop, qemu, sources};
+use crate::{bench, budgets, capi, features, firmware, fuzz, interop, qemu, sources, targets};
 
 /// One check.
 pub(crate) struct Step {
@@ -26,6 +26,7 @@ pub(crate) const STEPS: &[Step] = &[
     Step { name: "firmware", run: firmware::run },
     Step { name: "capi", run: capi::run },
     Step { name: "budgets", run: budgets::run },
+    Step { name: "targets", run: targets::run },
     Step { name: "qemu", run: qemu::all },
     Step { name: "interop", run: interop::run },
     Step { name: "fuzz-smoke", run: || fuzz::smoke(fuzz::SECONDS) },

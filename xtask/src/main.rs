@@ -17,6 +17,7 @@ mod qemu;
 mod rust_src;
 mod shell;
 mod sources;
+mod targets;
 mod task;
 mod tsm;
 mod workspace;
@@ -42,6 +43,7 @@ cargo xtask <command>
   firmware              the no_std crates build for bare metal and UEFI, with core alone
   capi                  the C header is up to date; C programs with gcc and clang, under valgrind
   budgets               size, symbols and panic paths of firmware images
+  targets               the tests on 32 bits and, under an emulator, big endian
   interop               verdicts of `tsm replay` and of evmctl agree (installs ima-evm-utils)
   qemu [uefi|td-shim]   the example images boot in QEMU and their logs hold (installs QEMU, OVMF, swtpm)
   fuzz-smoke [SECONDS]  every fuzz target for some seconds (default 10; nightly, cargo-fuzz)
