@@ -138,3 +138,43 @@ pub fn base64(text: &[u8]) -> Vec<u8> {
     }
     out
 }
+
+/// A Spec ID event.
+pub fn header(index: u32, signature: &[u8; 16], algorithms: &[(u16, u16)]) -> Vec<u8> {
+    let mut data = signature.to_vec();
+    data.extend([0, 0, 0, 0, 0, 2, 0, 2]);
+    data.extend(u32::try_from(algorithms.len()).unwrap().to_le_bytes());
+    for (id, size) in algorithms {
+        data.extend(id.to_le_bytes());
+        data.extend(size.to_le_bytes());
+    }
+    data.push(0);
+    sha1_event(index, 3, &[0; 20], &data)
+}
+
+pub const SIGNATURE: &[u8; 16] = b"Spec ID Event03\0";
+
+/// A Spec ID event for these banks.
+pub fn header_for(banks: &[Algorithm]) -> Vec<u8> {
+    let list = |a: &Algorithm| (a.tpm_id(), u16::try_from(a.size()).unwrap());
+    header(0, SIGNATURE, &banks.iter().map(list).collect::<Vec<_>>())
+}
+
+/// A record of the SHA-1 format.
+pub fn sha1_event(index: u32, event_type: u32, digest: &[u8; 20], data: &[u8]) -> Vec<u8> {
+    let size = u32::try_from(data.len()).unwrap().to_le_bytes();
+    [&index.to_le_bytes()[..], &event_type.to_le_bytes(), digest, &size, data].concat()
+}
+
+/// A crypto-agile record.
+pub fn event(index: u32, event_type: u32, digests: &[Digest], data: &[u8]) -> Vec<u8> {
+    let mut out = [index.to_le_bytes(), event_type.to_le_bytes()].concat();
+    out.extend(u32::try_from(digests.len()).unwrap().to_le_bytes());
+    for digest in digests {
+        out.extend(digest.algorithm().tpm_id().to_le_bytes());
+        out.extend(digest.as_bytes());
+    }
+    out.extend(u32::try_from(data.len()).unwrap().to_le_bytes());
+    out.extend(data);
+    out
+}
