@@ -10,6 +10,7 @@ use core::str::FromStr;
 use digest::Digest as _;
 
 use crate::digest::Digest;
+use crate::one_shot;
 
 /// A hash algorithm of a register bank.
 ///
@@ -126,28 +127,20 @@ impl Algorithm {
 
     /// Hashes `data` into `out`, whose size is the algorithm's.
     ///
-    /// Not inlined, and into the place where the digest is wanted: a hash's state and copies of its
-    /// result, some 500 bytes, would lie on the stack below the compression function otherwise.
+    /// Not inlined: blocks and state, some 400 bytes, would lie on the stack below what the caller
+    /// does next.
     #[inline(never)]
-    pub(crate) fn hash_to(self, data: &[u8], out: &mut [u8]) {
+    fn hash_to(self, data: &[u8], out: &mut [u8]) {
         match self {
             #[cfg(feature = "sha1")]
-            Self::Sha1 => hash_to::<sha1::Sha1>(data, out),
+            Self::Sha1 => one_shot::sha1(data, out),
             #[cfg(feature = "sha256")]
-            Self::Sha256 => hash_to::<sha2::Sha256>(data, out),
+            Self::Sha256 => one_shot::sha256(data, out),
             #[cfg(feature = "sha384")]
-            Self::Sha384 => hash_to::<sha2::Sha384>(data, out),
+            Self::Sha384 => one_shot::sha384(data, out),
             #[cfg(feature = "sha512")]
-            Self::Sha512 => hash_to::<sha2::Sha512>(data, out),
+            Self::Sha512 => one_shot::sha512(data, out),
         }
-    }
-}
-
-fn hash_to<D: digest::Digest + digest::FixedOutputReset>(data: &[u8], out: &mut [u8]) {
-    let mut hash = D::new();
-    digest::Digest::update(&mut hash, data);
-    if let Ok(out) = out.try_into() {
-        digest::FixedOutputReset::finalize_into_reset(&mut hash, out);
     }
 }
 

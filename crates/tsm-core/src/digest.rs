@@ -5,6 +5,7 @@ use core::fmt;
 
 use crate::algorithm::Algorithm;
 use crate::hex::{self, Hex};
+use crate::one_shot;
 
 /// A hash value, or the value of a register's bank: up to 64 bytes, passed by value.
 ///
@@ -113,18 +114,31 @@ impl Digest {
         if digest.algorithm != self.algorithm {
             return Err(WrongAlgorithm);
         }
-        // One buffer and one call: hashing in two pieces costs some 10% more.
-        let mut buffer = [0; 2 * Self::MAX];
-        let size = self.algorithm.size();
-        let (first, rest) = buffer.split_at_mut_checked(size).unwrap_or_default();
-        copy(self.as_bytes(), first);
-        copy(digest.as_bytes(), rest);
-        let used = size.saturating_mul(2).min(buffer.len());
-        self.algorithm.hash_to(buffer.get(..used).unwrap_or(&buffer), self.as_bytes_mut());
+        match self.algorithm {
+            #[cfg(feature = "sha1")]
+            Algorithm::Sha1 => self.extend_by::<20>(digest, one_shot::sha1),
+            #[cfg(feature = "sha256")]
+            Algorithm::Sha256 => self.extend_by::<32>(digest, one_shot::sha256),
+            #[cfg(feature = "sha384")]
+            Algorithm::Sha384 => self.extend_by::<48>(digest, one_shot::sha384),
+            #[cfg(feature = "sha512")]
+            Algorithm::Sha512 => self.extend_by::<64>(digest, one_shot::sha512),
+        }
         Ok(())
     }
 
-    /// Used by [`Algorithm::hash`], whose arrays always have the right size.
+    /// Extends by a digest of the same algorithm, which is `hash` and has `N` bytes. With sizes
+    /// known to the compiler, an extend costs hardly more than its compression.
+    #[inline(never)]
+    fn extend_by<const N: usize>(&mut self, digest: &Self, hash: impl Fn(&[u8], &mut [u8])) {
+        let (value, digest) = (self.bytes.first_chunk::<N>(), digest.bytes.first_chunk::<N>());
+        if let (Some(value), Some(digest)) = (value, digest) {
+            let both = [*value, *digest];
+            hash(both.as_flattened(), self.as_bytes_mut());
+        }
+    }
+
+    /// Used by [`Hasher`](crate::Hasher), whose arrays always have the right size.
     #[inline]
     pub(crate) fn from_array<const N: usize>(algorithm: Algorithm, bytes: &[u8; N]) -> Self {
         Self::build(algorithm, |out| copy(bytes, out))

@@ -101,6 +101,7 @@ pub mod kernel;
 pub mod log;
 mod logged;
 mod name;
+mod one_shot;
 pub mod provider;
 pub mod record;
 mod register;

@@ -125,17 +125,19 @@ impl<S: Storage> RecordLog<S> {
         if banks.is_empty() || !register.powers.contains(Powers::EXTEND) {
             return Err(refused(ErrorKind::NotPermitted));
         }
-        let needed = self.check::<P>(banks, input)?;
         let mut done = Appended { records: 0, synced: false };
-        if needed == 0 {
-            return Ok(done);
-        }
+        let lines = match self.check::<P>(banks, input)? {
+            Checked { first: None, .. } => return Ok(done),
+            // The usual append is one line: it need not be looked for again.
+            Checked { first, several: false } => (first, &[][..]),
+            Checked { several: true, .. } => (None, input),
+        };
         if !self.in_sync {
             self.sync(provider, id, banks).map_err(Cause::at_start)?;
             done.synced = true;
         }
         let mut separator = !self.storage.is_empty();
-        for (offset, line) in input_lines(input) {
+        for (offset, line) in lines.0.into_iter().chain(input_lines(lines.1)) {
             let record = line.first() != Some(&b'#');
             let extend = record.then_some(banks);
             self.commit(provider, id, extend, separator, line).map_err(|cause| WriteError {
@@ -195,8 +197,9 @@ impl<S: Storage> RecordLog<S> {
         stored.map_err(|error| Cause::Storage(error).at_start())
     }
 
-    /// Checks all of `input` and returns how many bytes it will take, 0 for no line at all.
-    fn check<P: Provider>(&self, banks: Banks, input: &[u8]) -> Result<u64, P, S> {
+    /// Checks all of `input`: its lines, and that there is room for them.
+    fn check<'i, P: Provider>(&self, banks: Banks, input: &'i [u8]) -> Result<Checked<'i>, P, S> {
+        let mut checked = Checked { first: None, several: false };
         let mut needed = 0_u64;
         for (offset, line) in input_lines(input) {
             // Nothing has been extended yet, whatever stands before this line.
@@ -208,9 +211,11 @@ impl<S: Storage> RecordLog<S> {
                 return failed(Cause::Reserved);
             }
             needed = needed.saturating_add(length(&[line, b"\n"]));
+            checked.several = checked.first.is_some();
+            checked.first.get_or_insert((offset, line));
         }
         if needed == 0 {
-            return Ok(0);
+            return Ok(checked);
         }
         // One separator before the first line, and a SYNC line with its own where needed.
         let mut lines_before = u64::from(!self.storage.is_empty());
@@ -223,7 +228,7 @@ impl<S: Storage> RecordLog<S> {
         if needed > self.storage.room() {
             return Err(Cause::Full.at_start());
         }
-        Ok(needed)
+        Ok(checked)
     }
 
     /// Writes the `SYNC` record. Not inlined: its text would lie on the stack below every append.
@@ -267,6 +272,14 @@ impl<S: Storage> RecordLog<S> {
             Cause::Storage(error)
         })
     }
+}
+
+/// What a call's input is.
+struct Checked<'i> {
+    /// The first line and where it begins, if there is any.
+    first: Option<(usize, &'i [u8])>,
+    /// Whether there are more lines.
+    several: bool,
 }
 
 /// The captures of a `SYNC` record. Not inlined: the values would lie on the stack below a hash.
