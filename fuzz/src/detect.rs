@@ -33,6 +33,13 @@ pub fn detect(data: &[u8]) {
         Some(Format::TcgSha1) => assert!(opened.is_err() && Log::open(data).is_ok()),
         // A Spec ID event may contradict itself.
         Some(Format::Tcg2 | Format::Ccel) => assert!(opened.is_err()),
+        Some(
+            Format::Cel(_)
+            | Format::Systemd
+            | Format::Aael
+            | Format::DstackLog
+            | Format::DstackEvents,
+        ) => assert!(opened.is_err()),
         Some(other) => panic!("{other:?} is new here"),
     }
     // A record log is none of these.

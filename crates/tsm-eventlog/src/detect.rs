@@ -3,8 +3,9 @@
 
 use tsm_core::Algorithm;
 
+use crate::cel::{Encoding, Register};
 use crate::ima::{Ascii, Endian, Head, Layout, Template};
-use crate::tcg;
+use crate::{aael, dstack, systemd, tcg};
 
 /// A kind of log.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -27,6 +28,16 @@ pub enum Format {
     Ccel,
     /// A TCG log in the SHA-1 format.
     TcgSha1,
+    /// A canonical event log.
+    Cel(Encoding),
+    /// systemd's log of user space.
+    Systemd,
+    /// A text log of Confidential Containers' attestation agent.
+    Aael,
+    /// Lines of dstack's runtime events.
+    DstackLog,
+    /// The array of events that dstack's interfaces give out.
+    DstackEvents,
 }
 
 /// What `bytes` look like: a guess from the first record, or two, for tools that are given a file.
@@ -39,7 +50,30 @@ pub fn detect(bytes: &[u8]) -> Option<Format> {
     tcg::detect_agile(bytes)
         .or_else(|| ima_ascii(bytes))
         .or_else(|| Layout::detect(bytes).map(Format::ImaBinary))
+        .or_else(|| Encoding::detect(bytes).map(Format::Cel))
+        .or_else(|| other_text(bytes))
         .or_else(|| tcg::detect_sha1(bytes))
+}
+
+fn other_text(bytes: &[u8]) -> Option<Format> {
+    match bytes.first()? {
+        0x1E => matches!(systemd::Log::new(bytes).next(), Some(Ok(_))).then_some(Format::Systemd),
+        b'I' => {
+            // Its first line alone is a line of a record log, too.
+            let mut lines = aael::Log::open(bytes, Register::CcMr(4)).ok()?;
+            lines.next()?.ok()?;
+            matches!(lines.next(), Some(Ok(_))).then_some(Format::Aael)
+        }
+        b'[' => {
+            let first = dstack::Events::new(bytes).next();
+            matches!(first, Some(Ok(_))).then_some(Format::DstackEvents)
+        }
+        b'{' => {
+            let first = dstack::Log::new(bytes, dstack::Log::RTMR3).next();
+            matches!(first, Some(Ok(_))).then_some(Format::DstackLog)
+        }
+        _ => None,
+    }
 }
 
 fn ima_ascii(bytes: &[u8]) -> Option<Format> {
@@ -69,6 +103,12 @@ mod tests {
             format!("10 {zeros} not-a-template x"),
             format!("10 {} ima-ng sha1:00 x", &zeros[1..]),
             "{\"recnum\": 0}".into(),
+            "[]".into(),
+            "[{\"recnum\":0}]".into(),
+            format!("INIT sha256/{zeros}\n"),
+            format!("INIT sha256/{zeros}\nSYNC\n"),
+            "\u{1e}{}\n".into(),
+            "{\"event\":\"a\"}\n".into(),
             "\0".repeat(500),
             "\u{7f}ELF\u{2}\u{1}\u{1}".into(),
         ] {

@@ -135,10 +135,22 @@ pub enum ErrorKind {
     FinalEvents,
     /// Not an ACPI table of the kind `CCEL`.
     AcpiTable,
-    /// Something stands behind the end of a log that is to be continued.
-    Trailing,
+    /// Not well-formed TLV, CBOR or JSON, or something stands behind the log's end.
+    Encoding,
+    /// A value nests deeper than 8 levels.
+    Nesting,
+    /// A member of a record is missing, unknown, there twice, or not of the kind it must be.
+    Member,
+    /// An integer beyond what its place can hold.
+    Number,
+    /// A record with too many digests, two of one algorithm, or one of a wrong length.
+    DigestList,
+    /// The record cannot be written in that encoding, or not without losing something.
+    NotRepresentable,
     /// The caller's buffer has no room for the record; nothing of it was kept.
     NoRoom,
+    /// Something stands behind the end of a log that is to be continued.
+    Trailing,
     /// The slice to save into is too small.
     BufferTooSmall,
     /// A saved state that this version did not write, or that was damaged.
@@ -204,8 +216,25 @@ impl ErrorKind {
             }
             Self::FinalEvents => "not a final events table of version 1",
             Self::AcpiTable => "not an ACPI table CCEL, or not all of it",
-            Self::Trailing => "something stands behind the log's end; clear it before going on",
+            Self::Encoding => {
+                "not well-formed, or something stands behind the end; check the log's encoding"
+            }
+            Self::Nesting => "nested deeper than 8 levels; no known log is",
+            Self::Member => {
+                "a member of the record is missing, unknown, there twice, or of another kind than \
+                 it must be"
+            }
+            Self::Number => "an integer beyond what its place can hold",
+            Self::DigestList => {
+                "too many digests, two of one algorithm, or one of a wrong length; the log is \
+                 damaged"
+            }
+            Self::NotRepresentable => {
+                "the record cannot be said in that encoding without losing something; keep the log \
+                 in its own"
+            }
             Self::NoRoom => "the buffer has no room for the record; give a larger one",
+            Self::Trailing => "something stands behind the log's end; clear it before going on",
             Self::BufferTooSmall => "the slice is too small; Replay::SAVED_MAX bytes are enough",
             Self::SavedState => "not a saved replay of this version, or damaged; replay anew",
         }

@@ -2,8 +2,10 @@
 //! Readers and replay for the measurement logs the world already has.
 //!
 //! This crate is about logs that other software writes: the Linux kernel's IMA runtime measurement
-//! lists ([`ima`]) and firmware's event logs ([`tcg`]). It is `no_std`, never allocates, has no `unsafe`, does not panic on
-//! any input, and does work linear in the input.
+//! lists ([`ima`]), firmware's event logs ([`tcg`]), canonical event logs ([`cel`]), what systemd
+//! measures in user space ([`systemd`]), and what agents in confidential VMs do ([`aael`],
+//! [`dstack`]). It is `no_std`, never allocates, has no `unsafe`, does not panic on any input, and does
+//! work linear in the input.
 //!
 //! # What a log proves
 //!
@@ -53,16 +55,24 @@
     )
 )]
 
+pub mod aael;
 mod bytes;
+pub mod cel;
 mod detect;
+pub mod dstack;
 mod error;
 pub mod ima;
+mod json;
 mod limits;
+mod out;
 pub mod registers;
 mod saved;
+pub mod systemd;
 pub mod tcg;
+mod text;
 
 pub use bytes::{Bytes, BytesIter};
 pub use detect::{Format, detect};
 pub use error::{Error, ErrorKind, Position};
 pub use limits::Limits;
+pub use text::{Chars, Text};

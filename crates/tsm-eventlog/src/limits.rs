@@ -20,12 +20,15 @@ pub struct Limits {
     /// Such lines are joined only if the template digest of the joined text verifies. 0 turns this
     /// off. Each line feed allowed costs one more hash of the record when a line does not verify.
     pub name_line_feeds: usize,
-    /// Bytes of the data of one event of a TCG log: 1,048,576. Firmware writes up to some ten
+    /// Bytes of the data of one event of a TCG log, or of one value in a record of a canonical event
+    /// log: 1,048,576. Firmware writes up to some ten
     /// thousand; the specification advises to stay below this.
     pub event_bytes: usize,
     /// Algorithms that the header of a TCG log may list: 16, which is also the most
     /// ([`AlgorithmList::MAX`](crate::tcg::AlgorithmList::MAX)). Real ones list up to four.
     pub algorithms: usize,
+    /// Digests of one record of a canonical event log or of systemd's log: 16.
+    pub digests: usize,
 }
 
 impl Limits {
@@ -36,6 +39,7 @@ impl Limits {
         name_line_feeds: 4,
         event_bytes: 1024 * 1024,
         algorithms: 16,
+        digests: 16,
     };
 }
 

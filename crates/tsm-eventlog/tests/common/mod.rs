@@ -8,6 +8,7 @@
 #![allow(dead_code, unreachable_pub, reason = "each test binary uses a part")]
 
 pub mod build;
+pub mod cel;
 pub mod json;
 pub mod tcg;
 
