@@ -312,6 +312,11 @@ impl Platform {
         }
     }
 
+    /// The place of a register of this platform.
+    pub(crate) fn place_of(self, register: RegisterIndex) -> Option<u32> {
+        (0..self.registers()).find(|&place| self.at_place(place) == Some(register))
+    }
+
     /// The register at a place.
     pub(crate) const fn at_place(self, place: u32) -> Option<RegisterIndex> {
         match self {

@@ -540,3 +540,20 @@ fn sha1_logs_are_recognized_cautiously() {
     let both = [&good[..], &sha1_event(11, 0x8401, &[7; 20], b"vendor's type")].concat();
     assert_eq!(detect(&both), Some(Format::TcgSha1));
 }
+
+/// A value that is expected only after a log that ended in an error is not complete either.
+#[test]
+fn expecting_after_an_error() {
+    let bytes = [log(&[said(4, b"a")]), b"garbage".to_vec()].concat();
+    let mut replay = fresh();
+    assert!(replay.run(Log::open(&bytes).unwrap()).error().is_some());
+    replay.expect(pcr(4), value(BANKS[0], 0, &[b"a"])).unwrap();
+    replay.expect(pcr(5), Digest::zeros(BANKS[0])).unwrap();
+    assert_eq!(replay.result(pcr(4), BANKS[0]), Match::Prefix { matched: 1, beyond: 1 });
+    assert_eq!(replay.result(pcr(5), BANKS[0]), Match::Prefix { matched: 0, beyond: 1 });
+    let mut out = [0; <Replay>::SAVED_MAX];
+    let mut again = <Replay>::restore(replay.save(&mut out).unwrap()).unwrap();
+    assert_eq!(again, replay);
+    again.expect(pcr(6), Digest::zeros(BANKS[0])).unwrap();
+    assert_eq!(again.result(pcr(6), BANKS[0]), Match::Prefix { matched: 0, beyond: 1 });
+}

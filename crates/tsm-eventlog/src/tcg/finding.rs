@@ -149,8 +149,7 @@ impl Oddities {
         self.iter().any(|other| other == kind)
     }
 
-    #[cold]
-    pub(super) fn add(&mut self, kind: FindingKind) {
+    pub(super) fn insert(&mut self, kind: FindingKind) {
         let place = FindingKind::ALL.iter().position(|&other| other == kind);
         let bit = place.and_then(|place| 1_u32.checked_shl(u32::try_from(place).ok()?));
         self.0 |= bit.unwrap_or(0);
@@ -180,8 +179,8 @@ mod tests {
         assert!(all.is_empty());
         for kind in FindingKind::ALL {
             assert!(!all.contains(kind));
-            all.add(kind);
-            all.add(kind);
+            all.insert(kind);
+            all.insert(kind);
             assert!(all.contains(kind));
         }
         assert!(all.iter().eq(FindingKind::ALL));

@@ -42,7 +42,7 @@ pub struct Register {
 }
 
 impl Register {
-    pub(super) fn new(index: RegisterIndex, banks: &Banks) -> Self {
+    pub(super) fn new(index: RegisterIndex, banks: &Banks, is_cut: bool) -> Self {
         let slots = banks.map(|bank| {
             let algorithm = bank?;
             let value = match index {
@@ -51,7 +51,7 @@ impl Register {
             };
             Some(Slot { value, expected: None, matched: None, is_broken: false })
         });
-        Self { index, events: 0, slots, is_set: false, is_cut: false }
+        Self { index, events: 0, slots, is_set: false, is_cut }
     }
 
     /// Which register it is.

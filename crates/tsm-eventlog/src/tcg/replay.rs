@@ -12,7 +12,7 @@ use super::event::UntrustedEvent;
 use super::finding::{Finding, FindingKind, Oddities};
 use super::log::{End, Log};
 use super::register::Register;
-use super::rules::{Banks, Rules, Step};
+use super::rules::{Banks, Odd, Rules, Step};
 use super::trusted::Event;
 use crate::error::{Error, ErrorKind, Position};
 use crate::registers::{Platform, RegisterIndex};
@@ -43,9 +43,11 @@ use crate::registers::{Platform, RegisterIndex};
 #[derive(Clone, PartialEq, Eq)]
 pub struct Replay<const REGISTERS: usize = 24> {
     pub(super) rules: Rules,
-    /// By place; `None` where the platform has none.
+    /// By place; `None` until used.
     pub(super) registers: [Option<Register>; REGISTERS],
     pub(super) position: Position,
+    /// Whether the last run ended in an error.
+    pub(super) is_cut: bool,
 }
 
 impl<const REGISTERS: usize> Replay<REGISTERS> {
@@ -70,12 +72,9 @@ impl<const REGISTERS: usize> Replay<REGISTERS> {
         if usize::try_from(platform.registers()).is_ok_and(|count| count > REGISTERS) {
             return Err(Error::call(ErrorKind::TooManyRegisters));
         }
-        let registers = core::array::from_fn(|place| {
-            let index = platform.at_place(u32::try_from(place).ok()?)?;
-            index.is_extendable().then(|| Register::new(index, &all))
-        });
         let rules = Rules { platform, banks: all, locality: None, is_settled: false };
-        Ok(Self { rules, registers, position: Position::START })
+        let registers = [const { None }; REGISTERS];
+        Ok(Self { rules, registers, position: Position::START, is_cut: false })
     }
 
     /// Sets the value a register had before the first event. For PCR 0 it counts instead of what
@@ -136,16 +135,14 @@ impl<const REGISTERS: usize> Replay<REGISTERS> {
     /// ([`position`](Self::position), [`Log::skip_to`]).
     pub fn run<'r, 'a>(&'r mut self, log: Log<'a>) -> Finished<'r, 'a, REGISTERS> {
         let mut before = [0; REGISTERS];
-        for (before, register) in before.iter_mut().zip(&mut self.registers) {
-            if let Some(register) = register {
-                *before = register.events;
-                register.is_cut = false;
-            }
+        for (before, register) in before.iter_mut().zip(&self.registers) {
+            *before = register.as_ref().map_or(0, |register| register.events);
         }
         let (rules, mut after) = (self.rules, log.clone());
         let error = self.run_over(&mut after).err();
+        self.is_cut = error.is_some();
         for register in self.registers.iter_mut().flatten() {
-            register.is_cut = error.is_some();
+            register.is_cut = self.is_cut;
         }
         // Where nothing was replayed, nothing is found.
         let log = match error {
@@ -162,7 +159,7 @@ impl<const REGISTERS: usize> Replay<REGISTERS> {
         self.position = log.next_position();
         while let Some(event) = log.read() {
             // By reference: an event is large enough for a copy to be noticed.
-            self.absorb(event.as_ref().map_err(|error| *error)?);
+            self.absorb(event.as_ref().map_err(|error| *error)?, &mut ());
         }
         Ok(())
     }
@@ -177,21 +174,22 @@ impl<const REGISTERS: usize> Replay<REGISTERS> {
         if event.position != self.position && event.position.record > 1 {
             return Err(Error::new(ErrorKind::NotContiguous, event.position));
         }
-        Ok(self.absorb(event))
+        let mut odd = Oddities::default();
+        self.absorb(event, &mut odd);
+        Ok(odd)
     }
 
     #[inline]
-    fn absorb(&mut self, event: &UntrustedEvent<'_>) -> Oddities {
-        let (step, odd) = self.rules.look(event);
-        match step {
+    fn absorb<O: Odd>(&mut self, event: &UntrustedEvent<'_>, odd: &mut O) {
+        match self.rules.look(event, odd) {
             Step::Skip => {}
             Step::Start(last) => {
-                if let Some(Some(register)) = self.registers.first_mut() {
+                if let Some(register) = self.at_place(0) {
                     register.start_with(last);
                 }
             }
             Step::Extend { place, start } => {
-                if let Some(Some(register)) = self.registers.get_mut(place) {
+                if let Some(register) = self.at_place(place) {
                     if let Some(last) = start {
                         register.start_with(last);
                     }
@@ -200,7 +198,6 @@ impl<const REGISTERS: usize> Replay<REGISTERS> {
             }
         }
         self.position = event.end();
-        odd
     }
 
     /// Where the next record to be replayed begins, in the log that was replayed last.
@@ -231,11 +228,11 @@ impl<const REGISTERS: usize> Replay<REGISTERS> {
         self.registers.iter().flatten().filter(|register| register.is_used())
     }
 
-    /// A register; `None` if the platform does not have it or it cannot be extended.
+    /// A register; `None` if the log does not use it and no value was set for it.
     #[must_use]
     pub fn register(&self, register: impl Into<RegisterIndex>) -> Option<&Register> {
         let index = register.into();
-        self.registers.iter().flatten().find(|register| register.index == index)
+        self.registers().find(|register| register.index == index)
     }
 
     /// How a register's events relate to its expected value in a bank.
@@ -258,8 +255,21 @@ impl<const REGISTERS: usize> Replay<REGISTERS> {
     }
 
     fn register_mut(&mut self, index: RegisterIndex) -> Result<&mut Register, Error> {
-        let error = Error::call(ErrorKind::NoSuchRegister);
-        self.registers.iter_mut().flatten().find(|register| register.index == index).ok_or(error)
+        let place =
+            self.rules.platform.place_of(index).and_then(|place| usize::try_from(place).ok());
+        place.and_then(|place| self.at_place(place)).ok_or(Error::call(ErrorKind::NoSuchRegister))
+    }
+
+    /// The register at a place, which may be its first use; `None` if it cannot be extended.
+    #[inline]
+    pub(super) fn at_place(&mut self, place: usize) -> Option<&mut Register> {
+        let slot = self.registers.get_mut(place)?;
+        if slot.is_none() {
+            let index = self.rules.platform.at_place(u32::try_from(place).ok()?)?;
+            *slot =
+                index.is_extendable().then(|| Register::new(index, &self.rules.banks, self.is_cut));
+        }
+        slot.as_mut()
     }
 }
 
@@ -369,7 +379,7 @@ impl<'a, const REGISTERS: usize> Iterator for Events<'a, REGISTERS> {
         while self.log.next_position() != self.end
             && let Some(Ok(event)) = self.log.read()
         {
-            let (Step::Extend { place, .. }, _) = self.rules.look(&event) else { continue };
+            let Step::Extend { place, .. } = self.rules.look(&event, &mut ()) else { continue };
             let Some(left) = self.left.get_mut(place).filter(|left| **left > 0) else { continue };
             *left = left.saturating_sub(1);
             let register = self.rules.register(&event);
@@ -422,13 +432,13 @@ impl<const REGISTERS: usize> Iterator for Findings<'_, '_, REGISTERS> {
             match self.stage {
                 Stage::Records if self.log.next_position() != end => {
                     let Some(Ok(event)) = self.log.read() else { return None };
-                    (_, self.pending) = self.rules.look(&event);
+                    self.rules.look(&event, &mut self.pending);
                     self.at = (event.position(), self.rules.register(&event));
                 }
                 Stage::Records => {
                     self.stage = Stage::Registers(0);
                     if self.after.end() == Some(End::Garbage) {
-                        self.pending.add(FindingKind::BytesBehind);
+                        self.pending.insert(FindingKind::BytesBehind);
                         self.at = (end, None);
                     }
                 }
@@ -438,7 +448,7 @@ impl<const REGISTERS: usize> Iterator for Findings<'_, '_, REGISTERS> {
                     if let Some(register) =
                         register.as_ref().filter(|register| register.is_absent())
                     {
-                        self.pending.add(FindingKind::NoEvents);
+                        self.pending.insert(FindingKind::NoEvents);
                         self.at = (end, Some(register.index()));
                     }
                 }

@@ -25,6 +25,28 @@ pub(super) struct Rules {
     pub(super) is_settled: bool,
 }
 
+/// Where oddities go: into a set, or nowhere and then nobody looks for them.
+pub(super) trait Odd {
+    const IS_WANTED: bool;
+
+    fn add(&mut self, kind: FindingKind);
+}
+
+impl Odd for Oddities {
+    const IS_WANTED: bool = true;
+
+    #[cold]
+    fn add(&mut self, kind: FindingKind) {
+        self.insert(kind);
+    }
+}
+
+impl Odd for () {
+    const IS_WANTED: bool = false;
+
+    fn add(&mut self, _: FindingKind) {}
+}
+
 /// What a record does.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Step {
@@ -52,64 +74,61 @@ impl Rules {
     }
 
     #[inline]
-    pub(super) fn look(&mut self, event: &UntrustedEvent<'_>) -> (Step, Oddities) {
-        let mut odd = Oddities::default();
+    pub(super) fn look<O: Odd>(&mut self, event: &UntrustedEvent<'_>, odd: &mut O) -> Step {
         if event.is_header {
             odd.add(FindingKind::RepeatedHeader);
-            return (Step::Skip, odd);
+            return Step::Skip;
         }
-        let is_short = event.digests().len() != event.digests().listed();
-        if is_short {
+        if event.digests().len() != event.digests().listed() {
             odd.add(FindingKind::DigestCount);
         }
         if event.is_no_action() {
-            return (self.no_action(event, &mut odd), odd);
+            return self.no_action(event, odd);
         }
         let Some(place) = self.platform.place(event.index()) else {
             odd.add(FindingKind::NoSuchRegister);
-            return (Step::Skip, odd);
+            return Step::Skip;
         };
         if place == 0 && self.platform != Platform::Tpm {
             odd.add(FindingKind::StaticRegister);
-            return (Step::Skip, odd);
+            return Step::Skip;
         }
-        for algorithm in self.banks.into_iter().flatten() {
-            let has = match is_short {
-                true => event.digest(algorithm).is_some(),
-                // It has every digest of the list.
-                false => event.digests().list.contains(algorithm),
-            };
-            if !has {
-                odd.add(FindingKind::MissingDigest(algorithm));
-            }
-        }
-        let mut start = None;
-        if place == 0 {
-            if event.event_type() == EventType::EFI_HCRTM_EVENT {
-                if self.is_settled {
-                    odd.add(FindingKind::HcrtmLate);
-                } else {
-                    start = Some(HCRTM);
-                    if self.locality.is_some_and(|known| known != HCRTM) {
-                        odd.add(FindingKind::LocalityDiffers);
-                    }
+        if O::IS_WANTED {
+            for algorithm in self.banks.into_iter().flatten() {
+                if event.digest(algorithm).is_none() {
+                    odd.add(FindingKind::MissingDigest(algorithm));
                 }
             }
-            self.is_settled = true;
         }
-        let place = usize::try_from(place).unwrap_or(usize::MAX);
-        (Step::Extend { place, start }, odd)
+        let start = if place == 0 { self.first_register(event, odd) } else { None };
+        Step::Extend { place: usize::try_from(place).unwrap_or(usize::MAX), start }
+    }
+
+    fn first_register<O: Odd>(&mut self, event: &UntrustedEvent<'_>, odd: &mut O) -> Option<u8> {
+        let is_settled = core::mem::replace(&mut self.is_settled, true);
+        if event.event_type() != EventType::EFI_HCRTM_EVENT {
+            return None;
+        }
+        if is_settled {
+            odd.add(FindingKind::HcrtmLate);
+            return None;
+        }
+        if self.locality.is_some_and(|known| known != HCRTM) {
+            odd.add(FindingKind::LocalityDiffers);
+        }
+        Some(HCRTM)
     }
 
     #[cold]
-    fn no_action(&mut self, event: &UntrustedEvent<'_>, odd: &mut Oddities) -> Step {
+    fn no_action<O: Odd>(&mut self, event: &UntrustedEvent<'_>, odd: &mut O) -> Step {
         if event.data().starts_with(&SIGNATURE) {
             odd.add(FindingKind::RepeatedHeader);
         }
         if self.platform.register(event.index()).is_none() {
             odd.add(FindingKind::NoActionIndex);
         }
-        if event.digests().iter().any(|(_, digest)| digest.iter().any(|&byte| byte != 0)) {
+        let is_set = |(_, digest): (u16, &[u8])| digest.iter().any(|&byte| byte != 0);
+        if O::IS_WANTED && event.digests().iter().any(is_set) {
             odd.add(FindingKind::NoActionDigest);
         }
         let is_pcr0 = self.platform == Platform::Tpm && event.index() == 0;

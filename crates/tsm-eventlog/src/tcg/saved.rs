@@ -67,7 +67,7 @@ impl<const REGISTERS: usize> Replay<REGISTERS> {
         out.put(&[u8::try_from(platform).ok()?])?;
         out.put(&[u8::try_from(self.banks().count()).ok()?])?;
         out.put(&[u8::try_from(self.registers().count()).ok()?])?;
-        out.put(&[u8::from(self.registers.iter().flatten().any(|register| register.is_cut))])?;
+        out.put(&[u8::from(self.is_cut)])?;
         out.put(&[u8::from(self.rules.is_settled)])?;
         out.put(&[self.rules.locality.unwrap_or(NO_LOCALITY)])?;
         out.position(self.position)?;
@@ -112,25 +112,22 @@ impl<const REGISTERS: usize> Replay<REGISTERS> {
         let platform = *Platform::ALL.get(usize::from(platform))?;
         let mut replay = Self::new(platform, all).ok()?;
         replay.position = position;
+        replay.is_cut = is_cut;
         replay.rules.is_settled = is_settled;
         replay.rules.locality = match locality {
             NO_LOCALITY => None,
             0 | 3 | 4 => Some(locality),
             _ => return None,
         };
-        for register in replay.registers.iter_mut().flatten() {
-            register.is_cut = is_cut;
-        }
         // PCR 0 may have its start value and yet no use.
-        if let (Some(locality), Some(Some(first))) =
-            (replay.rules.locality, replay.registers.first_mut())
-        {
+        if let Some(locality) = replay.rules.locality {
+            let first = replay.at_place(0)?;
             first.start_with(locality);
         }
         let mut next = 0;
         for _ in 0..registers {
             let [place] = input.array()?;
-            let register = replay.registers.get_mut(usize::from(place))?.as_mut()?;
+            let register = replay.at_place(usize::from(place))?;
             input.tcg_register(register)?;
             if place < next || !register.is_used() {
                 return None;
