@@ -341,7 +341,7 @@ static void bad_calls(void)
     EXPECT(tsm_log_append(&log, "x", 1, odd(&done)), TSM_ERR_MISALIGNED);
     EXPECT(tsm_log_append(&log, "x", 1, (tsm_appended *)(void *)&log), TSM_ERR_OVERLAP);
     EXPECT(tsm_log_append(&log, "x\n123456789", 11, &done), TSM_ERR_RECORD_TOO_LONG);
-    CHECK(done.offset == 2 && done.records == 1 && done.callback == TSM_OK);
+    CHECK(done.offset == 2 && done.records == 0 && done.callback == TSM_OK);
     EXPECT(tsm_log_append(&log, "SYNC x", 6, &done), TSM_ERR_RESERVED);
     EXPECT(tsm_log_append(&log, "# .EXTEND", 9, NULL), TSM_ERR_RECORD_TOO_LONG);
     EXPECT(tsm_log_append(&log, NULL, 0, &done), TSM_OK);
