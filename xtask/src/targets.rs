@@ -13,11 +13,9 @@ use crate::workspace;
 /// A machine that is not like the one most tests run on.
 struct Target {
     triple: &'static str,
-    /// A program that is there once the packages are installed.
-    tool: &'static str,
-    packages: &'static [&'static str],
-    /// A file that is there once they are, for packages without a program of their own.
-    file: &'static str,
+    /// What shows that the packages are installed.
+    files: &'static [&'static str],
+    packages: fn() -> Result<Vec<String>>,
     /// Settings for cargo: how to link and how to run.
     settings: &'static [(&'static str, &'static str)],
 }
@@ -25,22 +23,34 @@ struct Target {
 const TARGETS: [Target; 2] = [
     Target {
         triple: "i686-unknown-linux-gnu",
-        tool: "gcc",
-        packages: &["gcc-multilib"],
-        file: "/usr/lib32/libc.so.6",
+        files: &["/usr/lib32/libc.so", "/usr/lib32/libgcc_s.so.1"],
+        packages: multilib,
         settings: &[],
     },
     Target {
         triple: "s390x-unknown-linux-gnu",
-        tool: "qemu-s390x",
-        packages: &["qemu-user", "gcc-s390x-linux-gnu", "libc6-dev-s390x-cross"],
-        file: "/usr/s390x-linux-gnu/lib/libc.so.6",
+        files: &[
+            "/usr/bin/qemu-s390x",
+            "/usr/bin/s390x-linux-gnu-gcc",
+            "/usr/s390x-linux-gnu/lib/libc.so",
+        ],
+        packages: || {
+            let packages = ["qemu-user", "gcc-s390x-linux-gnu", "libc6-dev-s390x-cross"];
+            Ok(packages.map(String::from).to_vec())
+        },
         settings: &[
             ("CARGO_TARGET_S390X_UNKNOWN_LINUX_GNU_LINKER", "s390x-linux-gnu-gcc"),
             ("CARGO_TARGET_S390X_UNKNOWN_LINUX_GNU_RUNNER", "qemu-s390x -L /usr/s390x-linux-gnu"),
         ],
     },
 ];
+
+/// Not `gcc-multilib`: that excludes every cross compiler, and the other target needs one.
+fn multilib() -> Result<Vec<String>> {
+    let version = shell::text(&mut shell::program("gcc", &["-dumpversion"]))?;
+    let major = version.trim().split('.').next().unwrap_or_default();
+    Ok(vec![format!("gcc-{major}-multilib"), "libc6-dev-i386".into()])
+}
 
 /// What firmware links, and what reads other machines' logs.
 const PACKAGES: [&str; 3] = ["tsm-core", "tsm-eventlog", "tsm-capi"];
@@ -54,8 +64,9 @@ pub(crate) fn run() -> Result<Outcome> {
     let target_dir = workspace::target_dir()?.join("targets");
     let mut sources = None;
     for target in &TARGETS {
-        if !shell::exists(target.tool) || !Path::new(target.file).exists() {
-            shell::apt_install(target.packages)?;
+        if !target.files.iter().all(|file| Path::new(file).exists()) {
+            let packages = (target.packages)()?;
+            shell::apt_install(&packages.iter().map(String::as_str).collect::<Vec<_>>())?;
         }
         let core = Core::of(target.triple, &mut sources)?;
         println!("{}: {core}", target.triple);
