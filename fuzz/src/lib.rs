@@ -19,6 +19,7 @@ mod model;
 mod record_reader;
 mod replay;
 mod sim_state;
+mod tcg;
 mod tree;
 mod virtual_fold;
 
@@ -30,6 +31,7 @@ pub use ima_binary::ima_binary;
 pub use record_reader::record_reader;
 pub use replay::replay;
 pub use sim_state::sim_state;
+pub use tcg::tcg;
 pub use tree::tree;
 pub use virtual_fold::virtual_fold;
 
@@ -45,6 +47,7 @@ pub fn target(name: &str) -> Option<fn(&[u8])> {
         "record_reader" => record_reader,
         "replay" => replay,
         "sim_state" => sim_state,
+        "tcg" => tcg,
         "tree" => tree,
         "virtual_fold" => virtual_fold,
         _ => return None,
