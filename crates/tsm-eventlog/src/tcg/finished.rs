@@ -32,7 +32,8 @@ pub struct Finished<'r, 'a, const REGISTERS: usize> {
 impl<'r, 'a, const REGISTERS: usize> Finished<'r, 'a, REGISTERS> {
     /// The error that ended the log early, if one did.
     ///
-    /// The results are about the events before it, and none of them is [`Match::Complete`].
+    /// The results are about the events before it, and none of them is
+    /// [`Match::Complete`](super::Match::Complete).
     #[must_use]
     pub const fn error(&self) -> Option<Error> {
         self.error
