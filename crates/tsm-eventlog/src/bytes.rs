@@ -109,6 +109,12 @@ impl<'a> IntoIterator for Bytes<'a> {
     }
 }
 
+impl<'a> From<&'a [u8]> for Bytes<'a> {
+    fn from(bytes: &'a [u8]) -> Self {
+        Self::raw(bytes)
+    }
+}
+
 impl PartialEq for Bytes<'_> {
     fn eq(&self, other: &Self) -> bool {
         self.len() == other.len() && self.iter().eq(other.iter())
