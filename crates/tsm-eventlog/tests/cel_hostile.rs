@@ -373,6 +373,7 @@ fn malformed_json() {
             ErrorKind::Member,
         ),
         (digests("[{\"hashAlg\":\"sha1\"}]"), ErrorKind::Member),
+        (digests(&format!("[{}]", sha1.replace("sha1", &"a".repeat(100)))), ErrorKind::Member),
         (pcclient("{\"event_type\":1}"), ErrorKind::Member),
         (pcclient("{\"event_type\":4294967296,\"event_data\":\"\"}"), ErrorKind::Number),
         (pcclient("{\"event_type\":1,\"event_data\":\"0\"}"), ErrorKind::Member),

@@ -41,6 +41,9 @@ enum Repr<'a> {
 /// Longest digest of an algorithm that is not known here.
 const MAX: usize = 128;
 
+/// Longest name of an algorithm, as it is written.
+const LONGEST_NAME: usize = 64;
+
 /// `TPM_ALG_ID`, name in JSON, size in bytes (TCG Algorithm Registry 1.34, table 3; CEL 1.1, section
 /// 5.2).
 const KNOWN: [(u16, &str, usize); 8] = [
@@ -242,7 +245,12 @@ fn json_algorithm<'a>(cursor: &mut Cursor<'a>) -> Result<Label<'a>, ErrorKind> {
         let id = u16::try_from(cursor.number()?).map_err(|_| ErrorKind::Number)?;
         return Ok(Label::Number(u64::from(id)));
     }
+    let before = cursor.rest().len();
     let name = cursor.text()?;
+    // Names are compared with each other: long ones would cost.
+    if before.saturating_sub(cursor.rest().len()) > LONGEST_NAME {
+        return Err(ErrorKind::Member);
+    }
     let known = KNOWN.iter().find(|known| name.eq_ignore_ascii_case(known.1));
     Ok(known.map_or(Label::Name(name), |known| Label::Number(u64::from(known.0))))
 }
