@@ -186,22 +186,25 @@ pub(crate) fn line_end(bytes: &[u8]) -> Option<usize> {
     const HIGH: u64 = u64::from_le_bytes([0x80; 8]);
     const LF: u64 = u64::from_le_bytes([b'\n'; 8]);
     const CR: u64 = u64::from_le_bytes([b'\r'; 8]);
+    /// Text has hardly a byte below this but its line ends.
+    const BELOW: u64 = u64::from_le_bytes([b'\r' + 1; 8]);
     // The lowest set bit marks the first zero byte; bits above it may be wrong.
     let zero_bytes = |x: u64| x.wrapping_sub(LOW) & !x & HIGH;
 
     let (words, tail) = bytes.as_chunks::<8>();
-    let mut position = 0_usize;
-    for word in words {
+    for (index, word) in words.iter().enumerate() {
         let word = u64::from_le_bytes(*word);
-        let found = zero_bytes(word ^ LF) | zero_bytes(word ^ CR);
-        if found != 0 {
-            let byte = usize::try_from(found.trailing_zeros() / 8).unwrap_or_default();
-            return Some(position.saturating_add(byte));
+        // One test for both, for most words.
+        if word.wrapping_sub(BELOW) & !word & HIGH != 0 {
+            let found = zero_bytes(word ^ LF) | zero_bytes(word ^ CR);
+            if found != 0 {
+                let byte = usize::try_from(found.trailing_zeros() / 8).unwrap_or_default();
+                return Some(index.saturating_mul(8).saturating_add(byte));
+            }
         }
-        position = position.saturating_add(8);
     }
     let in_tail = tail.iter().position(|&b| b == b'\n' || b == b'\r')?;
-    Some(position.saturating_add(in_tail))
+    Some(words.len().saturating_mul(8).saturating_add(in_tail))
 }
 
 #[cfg(test)]
