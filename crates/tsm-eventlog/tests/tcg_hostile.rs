@@ -127,7 +127,8 @@ fn truncation_at_every_byte() {
         logs += 1;
     }
     eprintln!("{logs} logs, {cuts} cuts");
-    assert!(cuts > 150_000);
+    // Without the shared data, the committed logs alone.
+    assert!(cuts > if logs > 40 { 150_000 } else { 60_000 });
 }
 
 /// A log that lacks a byte of its last event for a known register does not hold.
