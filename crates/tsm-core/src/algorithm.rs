@@ -130,7 +130,7 @@ impl Algorithm {
     /// Not inlined: blocks and state, some 400 bytes, would lie on the stack below what the caller
     /// does next.
     #[inline(never)]
-    fn hash_to(self, data: &[u8], out: &mut [u8]) {
+    pub(crate) fn hash_to(self, data: &[u8], out: &mut [u8]) {
         match self {
             #[cfg(feature = "sha1")]
             Self::Sha1 => one_shot::sha1(data, out),

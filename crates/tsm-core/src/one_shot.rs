@@ -8,36 +8,36 @@
 //! length around the block borders with the crates' own hashers, which [`Hasher`](crate::Hasher)
 //! uses.
 
-/// The last blocks of a message of `length` bytes, of which `tail` has not been compressed yet: the
-/// tail, a one bit, zeros, and the length in bits. `LENGTH` is the size in bytes of the length field.
-/// The second block is used if the flag says so.
+/// The block that begins with a message's last bytes, fewer than a block, and the one bit that ends
+/// every message; zeros behind.
 #[inline]
-fn padded<const BLOCK: usize, const LENGTH: usize>(
-    tail: &[u8],
-    length: usize,
-) -> ([[u8; BLOCK]; 2], bool) {
-    let mut blocks = [[0; BLOCK]; 2];
-    if let Some((message, rest)) = blocks.as_flattened_mut().split_at_mut_checked(tail.len()) {
+fn ended<const BLOCK: usize>(tail: &[u8]) -> [u8; BLOCK] {
+    let mut block = [0; BLOCK];
+    if let Some((message, rest)) = block.split_at_mut_checked(tail.len()) {
         // Of equal length, which the compiler sees too: no panic is left in the build.
         message.copy_from_slice(tail);
         if let Some(first) = rest.first_mut() {
             *first = 0x80;
         }
     }
-    let both = tail.len().saturating_add(LENGTH) >= BLOCK;
-    let [first, second] = &mut blocks;
-    // Slices in memory are shorter than 2^61 bytes, so the field's upper bytes stay zero.
-    let bits = u64::try_from(length).unwrap_or(u64::MAX).wrapping_shl(3);
-    if let Some(field) = if both { second } else { first }.last_chunk_mut::<8>() {
-        *field = bits.to_be_bytes();
-    }
-    (blocks, both)
+    block
 }
 
-/// One hash function: its block, initial state, compression, and output size.
+/// Puts the message's length in bits at the end of its last block.
+#[inline]
+fn set_length(block: &mut [u8], bytes: usize) {
+    // Slices in memory are shorter than 2^61 bytes, so the field's upper bytes, if any, stay zero.
+    let bits = u64::try_from(bytes).unwrap_or(u64::MAX).wrapping_shl(3);
+    if let Some(field) = block.last_chunk_mut::<8>() {
+        *field = bits.to_be_bytes();
+    }
+}
+
+/// One hash function: its word, sizes in bytes of block, length field and digest, its compression,
+/// its initial state.
 macro_rules! one_shot {
     ($name:ident, $word:ty, $block:literal, $length:literal, $size:literal, $compress:path, $initial:expr) => {
-        /// Hashes `data` into `out`, which takes as much of the digest as it holds.
+        /// Hashes `data` into `out`, whose size is the digest's.
         #[inline]
         pub(crate) fn $name(data: &[u8], out: &mut [u8]) {
             let mut state = $initial;
@@ -45,9 +45,14 @@ macro_rules! one_shot {
             if !whole.is_empty() {
                 $compress(&mut state, whole);
             }
-            let (blocks, both) = padded::<$block, $length>(tail, data.len());
-            let [first, _] = &blocks;
-            $compress(&mut state, if both { &blocks } else { core::slice::from_ref(first) });
+            let mut last = ended::<$block>(tail);
+            if tail.len().saturating_add($length) >= $block {
+                // No room for the length field behind the message's end.
+                $compress(&mut state, core::slice::from_ref(&last));
+                last = [0; $block];
+            }
+            set_length(&mut last, data.len());
+            $compress(&mut state, core::slice::from_ref(&last));
             if let Some(out) = out.first_chunk_mut::<$size>() {
                 let words = out.as_chunks_mut::<{ size_of::<$word>() }>().0.iter_mut();
                 for (out, word) in words.zip(state) {

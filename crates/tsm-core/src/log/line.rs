@@ -57,7 +57,11 @@ impl<'l> Line<'l> {
     /// Whether an application's `line` begins with a word that is reserved for the log itself.
     #[must_use]
     pub(crate) fn is_reserved(line: &[u8]) -> bool {
-        after_word(line, SYNC).is_some() || after_word(line, NOTE).is_some()
+        match line.first() {
+            Some(b'S') => after_word(line, SYNC).is_some(),
+            Some(b'#') => after_word(line, NOTE).is_some(),
+            _ => false,
+        }
     }
 }
 

@@ -126,9 +126,8 @@ impl Storage for SliceStorage<'_> {
         let mut len = self.len;
         for part in parts {
             let (target, rest) = free.split_at_mut_checked(part.len()).ok_or(NoRoom)?;
-            for (to, from) in target.iter_mut().zip(*part) {
-                *to = *from;
-            }
+            // Of equal length, which the compiler sees too.
+            target.copy_from_slice(part);
             len = len.saturating_add(part.len());
             free = rest;
         }

@@ -259,7 +259,7 @@ impl<S: Storage> RecordLog<S> {
         if let Some(banks) = banks {
             let mut digests = Values::zeros(banks);
             for digest in digests.as_mut() {
-                *digest = digest.algorithm().hash(line);
+                digest.algorithm().hash_to(line, digest.as_bytes_mut());
             }
             provider.extend(id, digests.as_ref()).map_err(|error| {
                 self.in_sync &= error.kind() != ErrorKind::StateUnknown;
