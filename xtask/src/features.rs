@@ -30,7 +30,7 @@ pub(crate) fn combinations() -> Result<Outcome> {
         let args = ["clippy", "-q", "--locked", "-p", "tsm-core", "--lib", "--no-default-features"];
         let mut clippy = cargo(&args);
         clippy.args(["--features", &list, "--", "-D", "warnings"]);
-        if chosen.iter().any(|f| ALGORITHMS.contains(f)) {
+        if has_algorithm(&chosen) {
             println!("tsm-core with {list}");
             shell::text(&mut clippy)?;
             passed += 1;
@@ -44,6 +44,21 @@ pub(crate) fn combinations() -> Result<Outcome> {
     }
     let what = format!("{passed} combinations pass, {refused} without an algorithm are refused");
     Ok(Outcome::Done(what))
+}
+
+/// The combinations of tsm-core's features that have an algorithm, as cargo takes them.
+///
+/// # Errors
+///
+/// The workspace's metadata cannot be read.
+pub(crate) fn with_an_algorithm() -> Result<Vec<String>> {
+    let features = workspace::features("tsm-core")?;
+    let with = powerset(&features).into_iter().filter(|chosen| has_algorithm(chosen));
+    Ok(with.map(|chosen| chosen.join(",")).collect())
+}
+
+fn has_algorithm(chosen: &[&str]) -> bool {
+    chosen.iter().any(|feature| ALGORITHMS.contains(feature))
 }
 
 /// Looks through the features that the default build of each `no_std` crate turns on, in itself

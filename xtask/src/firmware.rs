@@ -6,7 +6,7 @@ use std::process::Command;
 
 use anyhow::Result;
 
-use crate::features::NO_STD;
+use crate::features::{self, NO_STD};
 use crate::rust_src::Core;
 use crate::shell;
 use crate::task::Outcome;
@@ -20,32 +20,28 @@ const TARGETS: [&str; 4] = [
     "thumbv7em-none-eabi",
 ];
 
-/// The feature sets of tsm-core that firmware uses; the `features` step tries all of them.
-const FEATURE_SETS: [&[&str]; 4] = [
-    &[],
-    &["--no-default-features", "--features", "sha384"],
-    &["--no-default-features", "--features", "sha256"],
-    &["--all-features"],
-];
-
-/// Builds every crate for every target.
+/// Builds every crate for every target, tsm-core with every combination of features.
 ///
 /// # Errors
 ///
 /// A build fails, or no library sources for the compiler can be had.
 pub(crate) fn run() -> Result<Outcome> {
     let target_dir = workspace::target_dir()?.join("firmware");
+    let combinations = features::with_an_algorithm()?;
     let mut sources = None;
     let mut builds = 0;
     for target in TARGETS {
         let core = Core::of(target, &mut sources)?;
         println!("{target}: {core}");
         for name in NO_STD {
-            let sets: &[&[&str]] = if name == "tsm-core" { &FEATURE_SETS } else { &[&[]] };
-            for features in sets {
-                shell::run(build(core, target, &target_dir).args(["-p", name]).args(*features))?;
-                builds += 1;
-            }
+            shell::run(build(core, target, &target_dir).args(["-p", name]))?;
+            builds += 1;
+        }
+        for list in &combinations {
+            let mut build = build(core, target, &target_dir);
+            build.args(["-p", "tsm-core", "--no-default-features", "--features", list]);
+            shell::text(&mut build)?;
+            builds += 1;
         }
     }
     Ok(Outcome::Done(format!("{builds} builds for {}", TARGETS.join(", "))))
