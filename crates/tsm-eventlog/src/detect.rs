@@ -110,6 +110,8 @@ mod tests {
             "\u{1e}{}\n".into(),
             "{\"event\":\"a\"}\n".into(),
             "\0".repeat(500),
+            // An EV_NO_ACTION record for a register that no machine has.
+            format!("# N\0\u{3}\0\0\0{}", "\0".repeat(500)),
             "\u{7f}ELF\u{2}\u{1}\u{1}".into(),
         ] {
             assert_eq!(detect(other.as_bytes()), None, "{other}");

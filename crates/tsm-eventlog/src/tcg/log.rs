@@ -373,16 +373,19 @@ impl<'a> Log<'a> {
     /// then another or the end.
     fn is_plausible(&self) -> bool {
         let mut log = self.clone();
+        // Events that extend nothing may be for no register at all: Windows writes such.
+        let has_place = |event: &UntrustedEvent<'_>| {
+            event.index < 24 || (event.is_no_action() && event.index == u32::MAX)
+        };
         let is_good = |event: UntrustedEvent<'_>| {
-            let is_register = event.index < 24 || event.is_no_action();
             // The numbers of the first specification, and UEFI's.
             let is_type = event.event_type.name().is_some() && event.event_type.0 != 0;
-            is_register && is_type
+            has_place(&event) && is_type
         };
         let first = log.read().is_some_and(|event| event.is_ok_and(is_good));
         let second = match log.read() {
             None => true,
-            Some(event) => event.is_ok_and(|event| event.index < 24 || event.is_no_action()),
+            Some(event) => event.is_ok_and(|event| has_place(&event)),
         };
         first && second
     }
