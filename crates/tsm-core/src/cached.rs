@@ -10,6 +10,7 @@
 //! *is*, and a remembered value may not be that any more if others can extend it.
 
 use crate::algorithm::Algorithm;
+use crate::bytes::copy;
 use crate::digest::Digest;
 use crate::provider::{Lockable, Provider, Recorder, RegisterId, Reporter, Writable};
 use crate::register::{Powers, Register, Value};
@@ -126,16 +127,12 @@ impl<P: Provider> Provider for Cached<'_, P> {
         if let Some((&mut FRESH, value)) = self.slot(id, bank)
             && value.len() == out.len()
         {
-            for (to, from) in out.iter_mut().zip(value) {
-                *to = *from;
-            }
+            copy(value, out);
             return Ok(());
         }
         self.provider.read(id, bank, out)?;
         if let Some((flag, value)) = self.slot(id, bank) {
-            for (to, from) in value.iter_mut().zip(out) {
-                *to = *from;
-            }
+            copy(out, value);
             *flag = FRESH;
         }
         Ok(())

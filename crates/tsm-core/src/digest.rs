@@ -4,6 +4,7 @@
 use core::fmt;
 
 use crate::algorithm::Algorithm;
+use crate::bytes::copy;
 use crate::hex::{self, Hex};
 use crate::one_shot;
 
@@ -149,14 +150,6 @@ impl Digest {
         let mut digest = Self::zeros(algorithm);
         fill(digest.as_bytes_mut());
         digest
-    }
-}
-
-/// Copies as much as both hold, without a panic path; callers pass equal or larger targets.
-#[inline]
-fn copy(from: &[u8], to: &mut [u8]) {
-    for (to, from) in to.iter_mut().zip(from) {
-        *to = *from;
     }
 }
 

@@ -94,6 +94,7 @@
 compile_error!("enable at least one of the algorithm features: sha1, sha256, sha384, sha512");
 
 mod algorithm;
+mod bytes;
 pub mod cached;
 mod digest;
 pub mod hex;

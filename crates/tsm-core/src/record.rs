@@ -6,6 +6,7 @@
 
 use core::fmt;
 
+use crate::bytes::copy;
 use crate::digest::{Digest, ParseError};
 use crate::register::is_name;
 
@@ -188,9 +189,7 @@ impl Name {
     fn new(name: &[u8]) -> Option<Self> {
         let mut bytes = [0; 63];
         let len = u8::try_from(name.len()).ok()?;
-        for (to, from) in bytes.get_mut(..name.len())?.iter_mut().zip(name) {
-            *to = *from;
-        }
+        copy(name, bytes.get_mut(..name.len())?);
         Some(Self { bytes, len })
     }
 

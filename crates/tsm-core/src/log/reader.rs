@@ -3,6 +3,7 @@
 //!
 //! What comes out is untrusted: anybody can write a well-formed log.
 
+use crate::bytes::copy;
 use crate::log::{Limits, Line, LogError, LogErrorKind};
 use crate::register::Banks;
 
@@ -148,9 +149,7 @@ impl<'b> Splitter<'b> {
     fn hold(&mut self, bytes: &[u8]) -> Result<(), LogErrorKind> {
         let end = self.len.saturating_add(bytes.len());
         let target = self.partial.get_mut(self.len..end).ok_or(LogErrorKind::TooLong)?;
-        for (to, from) in target.iter_mut().zip(bytes) {
-            *to = *from;
-        }
+        copy(bytes, target);
         self.len = end;
         Ok(())
     }

@@ -3,6 +3,8 @@
 
 use core::fmt;
 
+use crate::bytes::copy;
+
 /// Append-only bytes.
 ///
 /// # Contract
@@ -126,10 +128,7 @@ impl Storage for SliceStorage<'_> {
         let mut len = self.len;
         for part in parts {
             let (target, rest) = free.split_at_mut_checked(part.len()).ok_or(NoRoom)?;
-            // Not `copy_from_slice`: at "z" the compiler does not see that the lengths are equal.
-            for (to, from) in target.iter_mut().zip(*part) {
-                *to = *from;
-            }
+            copy(part, target);
             len = len.saturating_add(part.len());
             free = rest;
         }
@@ -203,9 +202,7 @@ impl<const N: usize> Storage for HeaplessStorage<N> {
 pub(crate) fn read_slice(bytes: &[u8], offset: u64, out: &mut [u8]) -> usize {
     let from = usize::try_from(offset).unwrap_or(usize::MAX);
     let source = bytes.get(from..).unwrap_or_default();
-    for (to, from) in out.iter_mut().zip(source) {
-        *to = *from;
-    }
+    copy(source, out);
     source.len().min(out.len())
 }
 

@@ -7,6 +7,7 @@
 use core::fmt;
 
 use crate::algorithm::Algorithm;
+use crate::bytes::copy;
 use crate::digest::Digest;
 use crate::hex;
 use crate::log::line::is_space;
@@ -403,9 +404,7 @@ impl Text {
 
     fn push(&mut self, part: &[u8]) {
         let free = self.bytes.get_mut(self.len..).unwrap_or_default();
-        for (to, from) in free.iter_mut().zip(part) {
-            *to = *from;
-        }
+        copy(part, free);
         self.len = self.len.saturating_add(part.len());
     }
 

@@ -7,6 +7,7 @@
 use core::fmt;
 
 use crate::algorithm::Algorithm;
+use crate::bytes::copy;
 use crate::digest::Digest;
 use crate::hex;
 use crate::log::Line;
@@ -247,9 +248,7 @@ impl<P: Provider, const M: usize> Provider for VirtualRegisters<'_, P, M> {
         self.catch_up()?;
         let value = bank.and_then(|bank| self.fold.value(index, bank));
         let value = value.ok_or(VirtualError::Refused(ErrorKind::NoSuchBank))?;
-        for (to, from) in out.iter_mut().zip(value.as_bytes()) {
-            *to = *from;
-        }
+        copy(value.as_bytes(), out);
         Ok(())
     }
 
@@ -314,9 +313,7 @@ fn write_extension<'f>(free: &'f mut [u8], name: &str, digest: &Digest) -> &'f m
 
 fn put<'f>(free: &'f mut [u8], part: &[u8]) -> &'f mut [u8] {
     let (target, rest) = free.split_at_mut_checked(part.len()).unwrap_or_default();
-    for (to, from) in target.iter_mut().zip(part) {
-        *to = *from;
-    }
+    copy(part, target);
     rest
 }
 
