@@ -57,18 +57,12 @@ impl<'a> UntrustedEvent<'a> {
         Digest::from_bytes(algorithm, bytes?)
     }
 
-    /// What the record tells about what was measured. For many types it is not what the digests
-    /// are made from, and then nothing covers it.
+    /// What the record tells about what was measured: [`decode`](Self::decode) reads it. For many
+    /// types it is not what the digests are made from, and then nothing covers it:
+    /// [`coverage`](Self::coverage).
     #[must_use]
     pub const fn data(&self) -> &'a [u8] {
         self.data
-    }
-
-    /// Whether the digest of an algorithm is that of the data, so that it covers the data. Hashes
-    /// the data. `None` if the record does not have the digest.
-    #[must_use]
-    pub fn is_of_data(&self, algorithm: Algorithm) -> Option<bool> {
-        Some(self.digest(algorithm)? == algorithm.hash(self.data))
     }
 
     /// Whether it only tells something and extends nothing.

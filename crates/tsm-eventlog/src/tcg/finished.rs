@@ -77,6 +77,19 @@ impl<'r, 'a, const REGISTERS: usize> Finished<'r, 'a, REGISTERS> {
         }
     }
 
+    /// The banks that are replayed.
+    pub(super) const fn banks(&self) -> Banks {
+        self.rules.banks
+    }
+
+    /// Whether this run has all events of a register: none was replayed before it, and the caller has
+    /// set no start value.
+    pub(super) fn is_from_start(&self, register: RegisterIndex) -> bool {
+        let registers = self.replay.registers.iter().zip(&self.before);
+        let mut found = registers.filter_map(|(found, before)| Some((found.as_ref()?, before)));
+        found.all(|(found, before)| found.index() != register || (*before == 0 && !found.is_set))
+    }
+
     /// What is odd about the log, in its order; at last, about the registers. Walks the log again.
     #[must_use]
     pub fn findings(&self) -> Findings<'r, 'a, REGISTERS> {

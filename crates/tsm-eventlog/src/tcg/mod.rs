@@ -12,13 +12,17 @@
 //! - [`Replay`] recomputes register values for any banks in one pass, compares them with expected
 //!   values, says what is odd ([`Finding`]), and hands out [`Event`]s.
 //! - [`Writer`] writes logs into a buffer of the caller.
+//! - [`data`] decodes what events say, for programs and for display; [`Coverage`] tells how much of that
+//!   a digest covers.
+//! - [`Finished::separators`] and [`Finished::secure_boot`] draw conclusions that do not rest on
+//!   anything an attacker can rewrite.
 //! - [`FinalEvents`] and [`CcelTable`] are what else firmware leaves about a log.
 //!
 //! # What to know before relying on a log
 //!
 //! - No digest covers an event's type. Who can alter the log can turn any event into one that a
 //!   verifier skips.
-//! - A digest covers the event's data for some types only: [`UntrustedEvent::is_of_data`].
+//! - A digest covers the event's data for some types only, and for some in part: [`Event::coverage`].
 //! - Events of the type [`EventType::NO_ACTION`] are not extended, and nothing vouches for them.
 //! - Registers can be extended without a record, and are, by operating systems above all.
 //!
@@ -26,7 +30,9 @@
 //! 2.10 chapter 38, as their rules were seen in logs of known register values.
 
 mod acpi;
+mod coverage;
 mod cut;
+pub mod data;
 mod event;
 mod event_type;
 mod final_events;
@@ -38,10 +44,14 @@ mod register;
 mod replay;
 mod rules;
 mod saved;
+mod secure_boot;
+mod separators;
 mod trusted;
 mod writer;
 
 pub use acpi::{CcType, CcelTable};
+pub use coverage::{Coverage, Covered, FieldCoverage, Rule};
+pub use data::EventData;
 pub use event::{Digests, DigestsIter, UntrustedEvent};
 pub use event_type::EventType;
 pub use final_events::FinalEvents;
@@ -52,6 +62,8 @@ pub use log::{End, Layout, Log};
 pub(crate) use log::{detect_agile, detect_sha1};
 pub use register::Register;
 pub use replay::Replay;
+pub use secure_boot::{Authorities, Authority, Refusal, RefusalKind, SecureBoot};
+pub use separators::{Boundary, SeparatorEvent, SeparatorKind, Separators};
 pub use trusted::Event;
 pub use tsm_core::replay::Match;
 pub use writer::{NewEvent, NewHeader, RECORD, Writer};

@@ -15,8 +15,8 @@ use crate::registers::RegisterIndex;
 ///
 /// Trusted are its register, its place among that register's events, and its digests in the banks
 /// that have an expected value. Never covered is its type: what the log says it is, anybody who can
-/// alter the log could have written. Its data are covered only if a trusted digest is made from
-/// them: [`covered_data`](Self::covered_data). All else is behind [`untrusted`](Self::untrusted).
+/// alter the log could have written. Its data are covered only as far as a trusted digest is made from
+/// them: [`coverage`](Self::coverage). All else is behind [`untrusted`](Self::untrusted).
 #[derive(Clone, Copy)]
 pub struct Event<'a> {
     pub(super) untrusted: UntrustedEvent<'a>,
@@ -41,18 +41,6 @@ impl<'a> Event<'a> {
     /// The digests that are covered.
     pub fn digests(&self) -> impl Iterator<Item = Digest> {
         self.banks.iter().flatten().filter_map(|&algorithm| self.untrusted.digest(algorithm))
-    }
-
-    /// The data, if the covered digests are made from exactly them. Hashes the data once for each.
-    ///
-    /// `None` does not mean that something is wrong: most types of events have digests of other
-    /// things, or of a part of the data.
-    #[must_use]
-    pub fn covered_data(&self) -> Option<&'a [u8]> {
-        let data = self.untrusted.data();
-        let mut digests = self.digests().peekable();
-        digests.peek()?;
-        digests.all(|digest| digest == digest.algorithm().hash(data)).then_some(data)
     }
 
     /// All that the record says: its type, and data that may not be covered.
