@@ -17,7 +17,7 @@ use crate::registers::RegisterIndex;
 /// An event that is a separator, or says so.
 ///
 /// Register, place and digest are trusted. A separator's digest is that of one of three known values,
-/// so an event with such a digest *is* a separator, whatever the log says of its type.
+/// so a separator cannot be hidden by giving it another type.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 #[non_exhaustive]
 pub struct SeparatorEvent {
@@ -35,7 +35,9 @@ pub struct SeparatorEvent {
 pub enum SeparatorKind {
     /// It is one, and the log says so.
     Separator(Separator),
-    /// It is one, and the log says that it is of another type: the log was altered. A finding.
+    /// The digest is that of one, and the log says that it is of another type. A finding: the log was
+    /// altered, or firmware measured these four bytes as something else. That was seen once, of a
+    /// record of the firmware interface table in PCR 0.
     Disguised(Separator),
     /// The log says that it is one, but the digest is of something else: the log was altered, or
     /// firmware met an error that it has a value of its own for. A finding.

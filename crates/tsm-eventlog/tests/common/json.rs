@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 #[derive(Clone, PartialEq, Debug)]
 pub enum Json {
     Other,
+    Bool(bool),
     Number(i64),
     Text(String),
     List(Vec<Json>),
@@ -76,7 +77,14 @@ impl Json {
                 let end = rest.iter().position(is_end).unwrap_or(rest.len());
                 let (word, behind) = rest.split_at(end);
                 *rest = behind;
-                core::str::from_utf8(word).unwrap().parse().map_or(Self::Other, Self::Number)
+                match word {
+                    b"true" => Self::Bool(true),
+                    b"false" => Self::Bool(false),
+                    _ => {
+                        let number = core::str::from_utf8(word).unwrap().parse();
+                        number.map_or(Self::Other, Self::Number)
+                    }
+                }
             }
         }
     }

@@ -85,6 +85,8 @@ pub enum FieldValue<'a> {
     Guid(Guid),
     /// A device path, shown in UEFI's text form.
     Path(DevicePath<'a>),
+    /// So many zeros, which end a text or fill something up.
+    Zeros(usize),
     /// Bytes that were not read, and why. Shown in hexadecimal.
     Unread(&'a [u8], Reason),
 }
@@ -100,6 +102,8 @@ impl fmt::Display for FieldValue<'_> {
             Self::Flag(flag) => flag.fmt(f),
             Self::Guid(guid) => guid.fmt(f),
             Self::Path(path) => path.fmt(f),
+            Self::Zeros(count) if *count <= 4 => (0..*count).try_for_each(|_| f.write_str("00")),
+            Self::Zeros(count) => write!(f, "{count} zeros"),
         }
     }
 }
@@ -202,7 +206,7 @@ impl<'w, 'a> Walk<'w, 'a> {
     /// What follows a text: its NUL, or several. Also zeros that fill up a structure.
     pub(super) fn terminator(&mut self) -> Result<(), Reason> {
         if self.rest.bytes.iter().all(|&byte| byte == 0) {
-            return self.all("terminator", FieldValue::Bytes);
+            return self.all("terminator", |zeros| FieldValue::Zeros(zeros.len()));
         }
         Ok(())
     }

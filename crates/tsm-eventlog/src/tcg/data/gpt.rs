@@ -106,9 +106,10 @@ fn partition_fields(walk: &mut Walk<'_, '_>) -> Result<(), Reason> {
     let mut rest = walk.rest();
     let name = name_length(rest.cut(NAME)?.bytes);
     walk.utf16("partition_name", name)?;
-    if name < NAME {
-        walk.bytes("terminator", NAME.saturating_sub(name))?;
-    }
+    walk.within(NAME.saturating_sub(name), |walk| {
+        walk.terminator()?;
+        walk.all("name_rest", FieldValue::Bytes)
+    })?;
     walk.all("entry_rest", FieldValue::Bytes)
 }
 

@@ -74,16 +74,15 @@ impl<'a> Ipl<'a> {
     }
 
     fn kind_of(part: Part<'a>) -> Option<(IplKind, Words<'a>)> {
-        let front = part.bytes.get(..part.text_length())?;
-        if front.starts_with(b"Mok") || front == b"SbatLevel" {
-            // Old versions of shim leave a byte behind the NUL.
-            let rest = part.bytes.len().saturating_sub(front.len());
-            if rest <= 2 && RawText(front).is_printable() {
-                return Some((IplKind::ShimVariable, Words::Text(RawText(front))));
-            }
-        }
-        let words = Words::read(part.bytes)?;
+        let words = Words::read(part.bytes).or_else(|| {
+            // Old versions of GRUB and shim leave a byte behind the NUL.
+            let (text, rest) = part.bytes.split_at_checked(part.text_length())?;
+            let text = RawText(text);
+            (text.is_printable() && text.0.len() > 1 && rest.len() == 2)
+                .then_some(Words::Text(text))
+        })?;
         let kind = match words {
+            Words::Text(RawText(b"SbatLevel" | [b'M', b'o', b'k', ..])) => IplKind::ShimVariable,
             Words::Text(RawText([b'/' | b'(', ..])) => IplKind::File,
             Words::Text(_) => IplKind::Description,
             Words::Utf16(Utf16Text([b'.', 0, ..])) => IplKind::Section,
