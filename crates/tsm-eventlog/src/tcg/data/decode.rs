@@ -206,7 +206,8 @@ impl<'a> Raw<'a> {
     fn fields(&self, to: &mut dyn FnMut(Field<'a>)) {
         let reason = self.reason;
         Walk::over(Part::whole(self.bytes), to, |walk| {
-            walk.all("data", |bytes| FieldValue::Unread(bytes, reason))
+            // Also if there are none: the reason is told here.
+            walk.field("data", self.bytes.len(), |bytes| FieldValue::Unread(bytes, reason))
         });
     }
 }
