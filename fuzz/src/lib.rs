@@ -11,6 +11,7 @@
 mod append;
 mod capi;
 mod detect;
+mod event_data;
 mod ima;
 mod ima_ascii;
 mod ima_binary;
@@ -26,6 +27,7 @@ mod virtual_fold;
 pub use append::append;
 pub use capi::capi;
 pub use detect::detect;
+pub use event_data::event_data;
 pub use ima_ascii::ima_ascii;
 pub use ima_binary::ima_binary;
 pub use record_reader::record_reader;
@@ -42,6 +44,7 @@ pub fn target(name: &str) -> Option<fn(&[u8])> {
         "append" => append,
         "capi" => capi,
         "detect" => detect,
+        "event_data" => event_data,
         "ima_ascii" => ima_ascii,
         "ima_binary" => ima_binary,
         "record_reader" => record_reader,
