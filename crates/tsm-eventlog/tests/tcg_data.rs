@@ -180,6 +180,37 @@ fn trustee_says_the_same() {
     assert!(compared > 140 && covered > 30 && names > 30 && texts > 50);
 }
 
+/// What cc-trusted-api's tool prints of a log of the same folder: each event's type by its name, and
+/// its data, which our fields give again.
+#[test]
+fn cc_trusted_api_says_the_same() {
+    let Some(folder) = shared("eventlogs/cc-trusted-api") else { return };
+    let said = String::from_utf8_lossy(&std::fs::read(folder.join("formated_el.txt")).unwrap())
+        .into_owned();
+    let bytes = std::fs::read(folder.join("ccel_data.bin")).unwrap();
+    let events: Vec<_> = Log::open(&bytes).unwrap().map(Result::unwrap).collect();
+    // The first block is the header. The last one is of IMA.
+    let blocks: Vec<&str> = said.split("Event Log Entry").skip(1).collect();
+    assert_eq!(blocks.len(), events.len() + 1);
+    for (event, block) in events.iter().zip(blocks) {
+        let line = block.lines().find(|line| line.contains("Type  ")).unwrap();
+        let name = line.split_once('(').unwrap().1.trim_end().trim_end_matches(')');
+        assert_eq!(event.event_type().to_string(), name);
+        let dump = block.split_once("Event:").unwrap().1;
+        let data: Vec<u8> = dump
+            .lines()
+            .filter_map(|line| line.get(29..76)?.trim_end().is_ascii().then(|| &line[29..76]))
+            .flat_map(|bytes| bytes.split(' '))
+            .filter_map(|byte| u8::from_str_radix(byte, 16).ok())
+            .collect();
+        let mut again: Vec<u8> = Vec::new();
+        for field in fields(&event.decode()) {
+            again.extend(&event.data()[field.range()]);
+        }
+        assert_eq!(again, data, "{name}");
+    }
+}
+
 /// A line of tpm2_eventlog's output: `Key: value`, without quotes.
 fn yaml(line: &str) -> Option<(&str, &str)> {
     let (key, value) = line.trim_start_matches(['-', ' ']).split_once(':')?;

@@ -488,7 +488,8 @@ fn ways_to_make_a_digest() {
     let section = utf16(".linux\0");
     let long = utf16(&format!("{}\0", "x".repeat(200)));
     let grub = b"grub_cmd: set x=1\0";
-    let cases: Vec<(T, &[u8], Vec<u8>, Rule, std::ops::Range<usize>)> = vec![
+    type Case<'a> = (T, &'a [u8], Vec<u8>, Rule, core::ops::Range<usize>);
+    let cases: Vec<Case<'_>> = vec![
         (T::EFI_ACTION, b"Done", b"Done".to_vec(), Rule::Verbatim, 0..4),
         (EventType(0x8401), b"Done", b"Done".to_vec(), Rule::Verbatim, 0..4),
         (T::EFI_VARIABLE_BOOT, &boot, load_option(), Rule::VariableData, 48..boot.len()),
@@ -571,7 +572,7 @@ fn any_type() -> impl Strategy<Value = EventType> {
 
 /// Bytes that are more likely to be lengths and ends than arbitrary ones.
 fn small_bytes() -> impl Strategy<Value = Vec<u8>> {
-    vec(prop_oneof![Just(0_u8), 0..40_u8, b'a'..b'z', any::<u8>()], 0..300)
+    vec(prop_oneof![Just(0_u8), 0..40_u8, b'a'..=b'z', any::<u8>()], 0..300)
 }
 
 proptest! {

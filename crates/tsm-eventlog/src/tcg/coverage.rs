@@ -60,6 +60,19 @@ impl Coverage {
         }
     }
 
+    /// A name for programs that does not change: that of the [`Rule`], or `unequal`, `not_covered`,
+    /// `unknown`, `banks_differ`.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Covered(covered) => covered.rule.name(),
+            Self::Unequal => "unequal",
+            Self::NotCovered => "not_covered",
+            Self::Unknown => "unknown",
+            Self::BanksDiffer => "banks_differ",
+        }
+    }
+
     /// Whether all of the data are covered, as they stand there.
     #[must_use]
     pub const fn is_verbatim(&self) -> bool {
@@ -129,6 +142,23 @@ pub enum Rule {
     Payload,
 }
 
+impl Rule {
+    /// A name for programs that does not change: `verbatim`.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Verbatim => "verbatim",
+            Self::VariableData => "variable_data",
+            Self::WithoutLastByte => "without_last_byte",
+            Self::Text => "text",
+            Self::TextWithNul => "text_with_nul",
+            Self::TextWithoutTwo => "text_without_two",
+            Self::AsciiOfUtf16 => "ascii_of_utf16",
+            Self::Payload => "payload",
+        }
+    }
+}
+
 impl fmt::Display for Rule {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
@@ -160,13 +190,24 @@ pub enum FieldCoverage {
     Unknown,
 }
 
+impl FieldCoverage {
+    /// A name for programs that does not change: `not_covered`.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Covered => "covered",
+            Self::Unequal => "unequal",
+            Self::NotCovered => "not_covered",
+            Self::Unknown => "unknown",
+        }
+    }
+}
+
 impl fmt::Display for FieldCoverage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::Covered => "covered",
-            Self::Unequal => "unequal",
             Self::NotCovered => "not covered",
-            Self::Unknown => "unknown",
+            other => other.name(),
         })
     }
 }

@@ -1,33 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! The state of Secure Boot, from covered events only.
-//!
-//! # What the register holds
-//!
-//! Firmware extends PCR 7 with the variables `SecureBoot`, `PK`, `KEK`, `db` and `dbx` in this order,
-//! with others of that kind and with what vouched for drivers, then with a separator. Behind it come what
-//! vouched for boot loaders and what these loaded; from there on others than firmware can extend, too.
-//! (TCG PC Client Platform Firmware Profile 1.06, sections 3.3.4.8 and 10.4; the order is that of EDK2
-//! and of every log seen, which is taken for the rule here.)
-//!
-//! # Why the rules are strict
-//!
-//! Whoever can alter the log can give any event another type. He can also extend a register after
-//! firmware did, but cannot take anything away or put it before. So nothing may be skipped for its type:
-//! every event must be of a type that belongs here, and covered. Then each event's bytes are known, and
-//! the rules see to it that no change of types leads to another answer but a refusal: a separator is
-//! known by its digest, an action must be text, a variable must not be, and no name is allowed both as
-//! a variable and as something that vouched, but `db`, which must be there once as the variable.
-//!
-//! # Registers that are shared
-//!
-//! In a confidential VM there is no PCR 7. RTMR0 (and REM0) takes the events of PCR 1 too: tables, boot
-//! options, settings. Their digests are of things that are not in the log, or of contents that the host
-//! or the guest chooses, so an event of PCR 1 may have the digest of anything, and a real event of PCR 7
-//! can be shown as one of PCR 1. What can be told all the same (inferred from the order in which EDK2
-//! extends, not from a specification): the five variables stand together directly before the register's
-//! *first* separator, which is known by its digest, and before which nobody but firmware extends. So the
-//! state and the five variables are known; what vouched for boot loaders is not, since an event of that
-//! kind can be hidden among the others: [`SecureBoot::authorities`] is `None`.
 
 use core::fmt;
 use core::iter::FusedIterator;
@@ -36,6 +8,7 @@ use super::coverage::{Coverage, Rule};
 use super::data::{Guid, Part, RawText, Separator, SignatureLists, Variable};
 use super::event_type::EventType;
 use super::finished::{Events, Finished};
+use super::refusal::{Refusal, RefusalKind};
 use super::separators::{KnownDigests, KnownSeparators, SeparatorKind};
 use super::trusted::Event;
 use crate::error::Position;
@@ -45,6 +18,34 @@ use crate::registers::{Platform, RegisterIndex};
 ///
 /// All of it is covered by the register's expected values. That the firmware tells the truth is another
 /// question, of the register that measures the firmware.
+///
+/// # What the register holds
+///
+/// Firmware extends PCR 7 with the variables `SecureBoot`, `PK`, `KEK`, `db` and `dbx` in this order,
+/// with others of that kind and with what vouched for drivers, then with a separator. Behind it come what
+/// vouched for boot loaders and what these loaded; from there on others than firmware can extend, too.
+/// (TCG PC Client Platform Firmware Profile 1.06, on PCR 7; the order is that of EDK2
+/// and of every log seen, which is taken for the rule here.)
+///
+/// # Why the rules are strict
+///
+/// Whoever can alter the log can give any event another type. He can also extend a register after
+/// firmware did, but cannot take anything away or put it before. So nothing may be skipped for its type:
+/// every event must be of a type that belongs here, and covered. Then each event's bytes are known, and
+/// the rules see to it that no change of types leads to another answer but a refusal: a separator is
+/// known by its digest, an action must be text, a variable must not be, and no name is allowed both as
+/// a variable and as something that vouched, but `db`, which must be there once as the variable.
+///
+/// # Registers that are shared
+///
+/// In a confidential VM there is no PCR 7. RTMR0 (and REM0) takes the events of PCR 1 too: tables, boot
+/// options, settings. Their digests are of things that are not in the log, or of contents that the host
+/// or the guest chooses, so an event of PCR 1 may have the digest of anything, and a real event of PCR 7
+/// can be shown as one of PCR 1. What can be told all the same (inferred from the order in which EDK2
+/// extends, not from a specification): the five variables stand together directly before the register's
+/// *first* separator, which is known by its digest, and before which nobody but firmware extends. So the
+/// state and the five variables are known; what vouched for boot loaders is not, since an event of that
+/// kind can be hidden among the others: [`authorities`](Self::authorities) is `None`.
 #[derive(Clone)]
 pub struct SecureBoot<'a, const REGISTERS: usize> {
     register: RegisterIndex,
@@ -69,7 +70,7 @@ impl<'a, const REGISTERS: usize> SecureBoot<'a, REGISTERS> {
         self.register
     }
 
-    /// Whether the register takes other events too, so that less is known: see the type's module.
+    /// Whether the register takes other events too, so that less is known.
     #[must_use]
     pub const fn is_shared(&self) -> bool {
         self.is_shared
@@ -182,92 +183,6 @@ impl<const REGISTERS: usize> fmt::Debug for Authorities<'_, REGISTERS> {
     }
 }
 
-/// Why the state of Secure Boot is not known, and at which event that shows.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-#[non_exhaustive]
-pub struct Refusal {
-    /// Why.
-    pub kind: RefusalKind,
-    /// Where the record begins; `None` if it is not about one.
-    pub position: Option<Position>,
-}
-
-/// Reasons of a [`Refusal`].
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-#[non_exhaustive]
-pub enum RefusalKind {
-    /// The register has no trusted events: no value is expected, or the log does not lead to it.
-    NotTrusted,
-    /// The run did not begin with the register's first event.
-    NotFromStart,
-    /// An event of a type that does not belong here.
-    EventType,
-    /// The digest of an event is not made from its data, in some bank at least.
-    NotCovered,
-    /// The data are not of the form that the type has.
-    Malformed,
-    /// A separator that is shown as another type, or the other way round.
-    SeparatorType,
-    /// A separator that tells of an error, or is not of firmware.
-    SeparatorValue,
-    /// A second separator.
-    SecondSeparator,
-    /// No separator.
-    NoSeparator,
-    /// `SecureBoot`, `PK`, `KEK`, `db` and `dbx` are not all there, each once, in this order.
-    Variables,
-    /// A variable behind the separator.
-    VariableLate,
-    /// A variable that does not belong here, or is there twice.
-    OtherVariable,
-    /// Something vouched under the name of a variable that does not vouch.
-    AuthorityName,
-    /// `SecureBoot` is neither 0 nor 1, nor absent.
-    Value,
-    /// Firmware says that it can be debugged.
-    DebugMode,
-    /// Secure Boot is on, and nothing vouched for what was loaded, or a list is empty that must not
-    /// be.
-    NoAuthority,
-}
-
-impl fmt::Display for Refusal {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self.kind {
-            RefusalKind::NotTrusted => {
-                "no trusted events: give the register's value from signed evidence"
-            }
-            RefusalKind::NotFromStart => "the first events are missing: replay the whole log",
-            RefusalKind::EventType => "an event of a type that does not belong there",
-            RefusalKind::NotCovered => "an event whose digest is not that of its data",
-            RefusalKind::Malformed => "an event whose data are not of its type's form",
-            RefusalKind::SeparatorType => "a separator's digest and type contradict each other",
-            RefusalKind::SeparatorValue => "the separator tells of an error",
-            RefusalKind::SecondSeparator => "a second separator",
-            RefusalKind::NoSeparator => "no separator",
-            RefusalKind::Variables => {
-                "SecureBoot, PK, KEK, db and dbx are not all there once, in this order"
-            }
-            RefusalKind::VariableLate => "a variable behind the separator",
-            RefusalKind::OtherVariable => "a variable that does not belong there, or a second time",
-            RefusalKind::AuthorityName => "a variable that vouches for nothing, shown as doing so",
-            RefusalKind::Value => "SecureBoot is neither 0 nor 1",
-            RefusalKind::DebugMode => "firmware in debug mode",
-            RefusalKind::NoAuthority => {
-                "Secure Boot is on, but nothing vouched for what was loaded, or a key is missing"
-            }
-        })?;
-        match self.position {
-            Some(position) => {
-                write!(f, " (record {}, byte {})", position.record, position.offset)
-            }
-            None => Ok(()),
-        }
-    }
-}
-
-impl core::error::Error for Refusal {}
-
 impl<'a, const REGISTERS: usize> Finished<'_, 'a, REGISTERS> {
     /// The state of Secure Boot, from PCR 7, or from what a confidential VM has for it.
     ///
@@ -328,7 +243,7 @@ const OPTIONAL: [(Guid, &str); 5] = [
 ];
 
 /// The text by which firmware says that it can be debugged (TCG PC Client Platform Firmware Profile
-/// 1.06, section 3.3.4.8).
+/// 1.06, on PCR 7).
 const DEBUG_MODE: &[u8] = b"UEFI Debug Mode";
 
 /// The variable `SecureBoot` with the value 1, as it is measured. The last byte is the value; without

@@ -47,6 +47,17 @@ pub enum SeparatorKind {
 }
 
 impl SeparatorKind {
+    /// A name for programs that does not change: `other_digest`.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Separator(_) => "separator",
+            Self::Disguised(_) => "disguised",
+            Self::OtherDigest => "other_digest",
+            Self::BanksDiffer => "banks_differ",
+        }
+    }
+
     /// Whether something is wrong with it.
     #[must_use]
     pub const fn is_finding(self) -> bool {

@@ -9,7 +9,7 @@ use super::part::{Part, Reason};
 use super::text::RawText;
 
 /// Code or data in memory (`UEFI_PLATFORM_FIRMWARE_BLOB` and `UEFI_PLATFORM_FIRMWARE_BLOB2`, TCG PC
-/// Client Platform Firmware Profile 1.06, section 10.4.2.5). The digest is of the memory.
+/// Client Platform Firmware Profile 1.06, section 10). The digest is of the memory.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub struct FirmwareBlob<'a> {
@@ -52,7 +52,7 @@ impl fmt::Display for FirmwareBlob<'_> {
 }
 
 /// Tables that firmware hands over (`UEFI_HANDOFF_TABLE_POINTERS` and `UEFI_HANDOFF_TABLE_POINTERS2`,
-/// TCG PC Client Platform Firmware Profile 1.06, section 10.4.2.7). The digest is of the tables.
+/// TCG PC Client Platform Firmware Profile 1.06, section 10). The digest is of the tables.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub struct HandoffTables<'a> {

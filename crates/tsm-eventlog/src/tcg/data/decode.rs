@@ -133,6 +133,28 @@ impl<'a> EventData<'a> {
         own.or_else(|| Description::read(part).map(Self::Description))
     }
 
+    /// What the structure is called, for programs; it does not change: `handoff_tables`.
+    #[must_use]
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::Separator(_) => "separator",
+            Self::Action(_) => "action",
+            Self::Variable(_) => "variable",
+            Self::Image(_) => "image",
+            Self::Gpt(_) => "gpt",
+            Self::FirmwareBlob(_) => "firmware_blob",
+            Self::HandoffTables(_) => "handoff_tables",
+            Self::Version(_) => "version",
+            Self::NonHostInfo(_) => "non_host_info",
+            Self::PlatformConfig(_) => "platform_config",
+            Self::Tagged(_) => "tagged",
+            Self::Ipl(_) => "ipl",
+            Self::NoAction(_) => "no_action",
+            Self::Description(_) => "description",
+            Self::Raw(_) => "raw",
+        }
+    }
+
     /// Hands out the fields, one after another. Together they have all bytes of the data.
     pub fn fields(&self, to: &mut dyn FnMut(Field<'a>)) {
         match self {

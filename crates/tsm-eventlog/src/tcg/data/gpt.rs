@@ -8,7 +8,7 @@ use super::guid::Guid;
 use super::part::{Part, Reason};
 use super::text::Utf16Text;
 
-/// A partition table (`UEFI_GPT_DATA`, TCG PC Client Platform Firmware Profile 1.06, section 10.4.2.4;
+/// A partition table (`UEFI_GPT_DATA`, TCG PC Client Platform Firmware Profile 1.06, section 10;
 /// UEFI 2.10, section 5.3.2). In an event of the type `EV_EFI_GPT_EVENT2` the GUIDs that make a disk
 /// unique are zero.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

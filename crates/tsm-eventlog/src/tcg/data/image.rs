@@ -9,7 +9,7 @@ use super::part::{Part, Reason};
 use crate::tcg::EventType;
 
 /// An application or driver that was loaded (`UEFI_IMAGE_LOAD_EVENT`, TCG PC Client Platform Firmware
-/// Profile 1.06, section 10.4.2.3).
+/// Profile 1.06, section 10).
 ///
 /// The event's digest is of the image, as Authenticode makes it. **It covers nothing of this**: who can
 /// alter the log can name any file here.

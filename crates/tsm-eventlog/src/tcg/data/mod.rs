@@ -5,7 +5,34 @@
 //! for programs, [`fields`](EventData::fields) for what shows any event without knowing its format, and
 //! `Display` for one line about it. All borrow the log.
 //!
-//! Sources: TCG PC Client Platform Firmware Profile 1.06, section 10.4; UEFI 2.10; and what firmware and
+//! ```
+//! use tsm_core::Algorithm;
+//! use tsm_eventlog::tcg::{FieldCoverage, Log};
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # use tsm_eventlog::tcg::{EventType, NewEvent, NewHeader, Writer};
+//! # let (bank, data) = (Algorithm::Sha256, b"grub_cmd: linux /vmlinuz\0");
+//! # let mut area = [0; 512];
+//! # let mut writer = Writer::new(&mut area, &NewHeader::tpm(&[bank]))?;
+//! # let digests = [bank.hash(b"linux /vmlinuz")];
+//! # writer.append(&NewEvent { index: 8, event_type: EventType::IPL, digests: &digests, data })?;
+//! # let bytes = writer.as_bytes();
+//! // In life: the bytes of binary_bios_measurements.
+//! for event in Log::open(bytes)? {
+//!     let event = event?;
+//!     let (data, coverage) = (event.decode(), event.coverage(Algorithm::Sha256));
+//!     assert_eq!(data.to_string(), "GRUB command: linux /vmlinuz");
+//!     // The word that says what it is, is not covered: anybody could have changed it.
+//!     data.fields(&mut |field| {
+//!         let is_covered = coverage.of(&field) == FieldCoverage::Covered;
+//!         assert_eq!(is_covered, field.name == "command");
+//!     });
+//! }
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! Sources: TCG PC Client Platform Firmware Profile 1.06, section 10; UEFI 2.10; and what firmware and
 //! boot loaders were seen to write.
 
 mod blob;

@@ -10,7 +10,7 @@ use super::part::{Part, Reason};
 use crate::aael;
 
 /// The data of an event of the type `EV_EVENT_TAG` (`TCG_PCClientTaggedEvent`, TCG PC Client Platform
-/// Firmware Profile 1.06, section 10.4.2.1): tags from their beginning to their end.
+/// Firmware Profile 1.06, section 10): tags from their beginning to their end.
 ///
 /// What the digest is of depends on the tag. Of what Windows, SeaBIOS and the agent of Confidential
 /// Containers write it is all of the data; of what Linux' and systemd's EFI stubs write it is something

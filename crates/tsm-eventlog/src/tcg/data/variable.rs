@@ -13,7 +13,7 @@ use super::text::{RawText, Utf16Text};
 /// Bytes of the structure without name and data.
 const HEAD: usize = 32;
 
-/// A variable (`UEFI_VARIABLE_DATA`, TCG PC Client Platform Firmware Profile 1.06, section 10.4.2.6).
+/// A variable (`UEFI_VARIABLE_DATA`, TCG PC Client Platform Firmware Profile 1.06, section 10).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub struct Variable<'a> {
