@@ -19,6 +19,7 @@ mod shell;
 mod sources;
 mod targets;
 mod task;
+mod tpm2_eventlog;
 mod tsm;
 mod workspace;
 
@@ -44,7 +45,7 @@ cargo xtask <command>
   capi                  the C header is up to date; C programs with gcc and clang, under valgrind
   budgets               size, symbols and panic paths of firmware images
   targets               the tests on 32 bits and, under an emulator, big endian
-  interop               verdicts of `tsm replay` and of evmctl agree (installs ima-evm-utils)
+  interop               the replays agree with evmctl and tpm2_eventlog (installs ima-evm-utils, tpm2-tools)
   qemu [uefi|td-shim]   the example images boot in QEMU and their logs hold (installs QEMU, OVMF, swtpm)
   fuzz-smoke [SECONDS]  every fuzz target for some seconds (default 10; nightly, cargo-fuzz)
   bench-smoke           every benchmark compiles and runs once
