@@ -333,9 +333,12 @@ impl ReplayedSeal for UntrustedLine<'_> {
     }
 
     fn effect(&self, banks: &[Option<Algorithm>; Algorithm::MAX]) -> Effect {
-        let digest = |bank: Option<Algorithm>| {
-            bank.filter(|&bank| bank == self.algorithm).map(|_| self.digest())
-        };
-        Effect::Extends(banks.map(digest))
+        let mut digests = [None; Algorithm::MAX];
+        for (digest, bank) in digests.iter_mut().zip(banks) {
+            if *bank == Some(self.algorithm) {
+                *digest = Some(self.digest());
+            }
+        }
+        Effect::Extends(digests)
     }
 }

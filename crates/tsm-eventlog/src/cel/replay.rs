@@ -217,11 +217,13 @@ impl<const REGISTERS: usize> Replay<REGISTERS> {
     ///
     /// [`ErrorKind::TooManyRegisters`]. The replay is then unchanged.
     pub fn push(&mut self, record: &impl Replayed) -> Result<(), Error> {
-        let (starts, digests) = match record.effect(&self.banks) {
+        // By reference: moving the digests about costs as much as finding them.
+        let effect = record.effect(&self.banks);
+        let (starts, digests) = match &effect {
             Effect::None => return Ok(()),
-            Effect::Starts(number) => (Some(number), None),
+            Effect::Starts(number) => (Some(*number), None),
             Effect::Extends(digests) => (None, Some(digests)),
-            Effect::StartsAndExtends(number, digests) => (Some(number), Some(digests)),
+            Effect::StartsAndExtends(number, digests) => (Some(*number), Some(digests)),
         };
         let error = |kind| Error::new(kind, record.position());
         let state = self.state_for(record.register()).map_err(error)?;
@@ -229,7 +231,7 @@ impl<const REGISTERS: usize> Replay<REGISTERS> {
             state.starts(number);
         }
         if let Some(digests) = digests {
-            state.extend(&digests);
+            state.extend(digests);
         }
         Ok(())
     }
@@ -277,7 +279,7 @@ struct Slot {
 
 impl Slot {
     fn compare(&mut self, records: u64) {
-        if self.expected == Some(self.value) {
+        if self.expected.as_ref().is_some_and(|expected| *expected == self.value) {
             self.matched = Some((records, self.digests));
         }
     }
@@ -387,7 +389,7 @@ impl RegisterState {
         for (slot, digest) in self.slots.iter_mut().zip(digests) {
             let Some(slot) = slot else { continue };
             // Fails for different algorithms only; both are in the order of the banks.
-            if digest.is_some_and(|digest| slot.value.extend(&digest).is_ok()) {
+            if digest.as_ref().is_some_and(|digest| slot.value.extend(digest).is_ok()) {
                 slot.digests = slot.digests.saturating_add(1);
             }
             slot.compare(self.records);

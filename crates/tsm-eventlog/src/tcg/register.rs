@@ -169,11 +169,28 @@ impl Register {
     pub(super) fn extend(&mut self, event: &UntrustedEvent<'_>) {
         self.events = self.events.saturating_add(1);
         for slot in self.slots.iter_mut().flatten().filter(|slot| !slot.is_broken) {
-            match event.digest(slot.value.algorithm()) {
-                // Never fails: the algorithm is the same.
-                Some(digest) if slot.value.extend(&digest).is_ok() => slot.compare(self.events),
-                _ => slot.is_broken = true,
+            // In place: moving a digest about costs as much as the rest of this.
+            let mut digest = Digest::zeros(slot.value.algorithm());
+            if copy_digest(event, &mut digest) && slot.value.extend(&digest).is_ok() {
+                slot.compare(self.events);
+            } else {
+                slot.is_broken = true;
             }
         }
     }
+}
+
+/// Copies the event's digest of an algorithm into one; false if it has none.
+#[inline]
+fn copy_digest(event: &UntrustedEvent<'_>, digest: &mut Digest) -> bool {
+    let id = digest.algorithm().tpm_id();
+    let Some((_, bytes)) = event.digests().iter().find(|(other, _)| *other == id) else {
+        return false;
+    };
+    let out = digest.as_bytes_mut();
+    let is_whole = out.len() == bytes.len();
+    if is_whole {
+        out.copy_from_slice(bytes);
+    }
+    is_whole
 }
