@@ -6,11 +6,12 @@ use core::hint::black_box;
 
 use tsm_benches::appender::Appender;
 use tsm_benches::paired::{Timed, time};
-use tsm_benches::{bare, hostile, input, is_trial, size};
+use tsm_benches::{bare, eventlog, hostile, input, is_trial, size};
 use tsm_core::Algorithm::{self, Sha256, Sha384};
 use tsm_core::Digest;
 use tsm_core::log::{Limits, Lines};
 use tsm_core::replay::verify;
+use tsm_eventlog::cel::{self, Encoding};
 use tsm_eventlog::ima::{Ascii, Bank, Binary, Layout, List, Replay};
 
 fn main() {
@@ -21,6 +22,8 @@ fn main() {
     }
     replay();
     ima();
+    firmware();
+    agents();
     hostiles();
 }
 
@@ -29,6 +32,7 @@ fn row(name: &str, timed: &Timed, each: usize, budget: f64) {
     let nanoseconds = timed.time.as_secs_f64() * 1e9 / each as f64;
     let holds = match timed.ratio <= budget {
         _ if is_trial() => "only tried",
+        _ if budget.is_infinite() => "",
         true => "holds",
         false => "MISSED",
     };
@@ -116,6 +120,65 @@ fn ima() {
             timed.best_ratio
         );
     }
+}
+
+fn firmware() {
+    let many = size(10_000);
+    let mut logs = eventlog::BOOTS.map(|boot| (boot, eventlog::committed(boot))).to_vec();
+    logs.push(("made, SHA-256", eventlog::tcg2(many, &[Sha256])));
+    logs.push(("made, SHA-384", eventlog::tcg2(many, &[Sha384])));
+    logs.push(("made, 4 banks", eventlog::tcg2(many, Algorithm::ALL)));
+    println!();
+    for (name, log) in &logs {
+        let events = eventlog::walk(log);
+        // A turn of a short log would be too short.
+        let turns = many.div_ceil(events);
+        let repeat = |work: &dyn Fn()| (0..turns).for_each(|_| work());
+        let walk = || {
+            black_box(eventlog::walk(log));
+        };
+        let timed = time(|| repeat(&walk), || ());
+        let each = |time: core::time::Duration| time.as_secs_f64() * 1e9 / (turns * events) as f64;
+        println!(
+            "{:44} {:9.1} ns an event, best {:.1}, budget 40",
+            format!("walk {name}"),
+            each(timed.time),
+            each(timed.best)
+        );
+        let extends = eventlog::Extends::of(log);
+        let timed = time(|| repeat(&|| eventlog::replay(log)), || repeat(&|| extends.run()));
+        row(&format!("replay {name}"), &timed, turns * events, 1.15);
+        for encoding in [Encoding::Tlv, Encoding::Cbor, Encoding::Json] {
+            let log = eventlog::cel(log, encoding);
+            let walk = || {
+                black_box(eventlog::walk_cel(&log, encoding));
+            };
+            let timed = time(|| repeat(&walk), || ());
+            println!(
+                "{:44} {:9.1} ns a record",
+                format!("  as {encoding:?}, walk"),
+                each(timed.time)
+            );
+            let banks: Vec<_> = extends.banks().collect();
+            let replay =
+                || eventlog::replay_shared(cel::Log::new(black_box(&log), encoding), &banks);
+            let timed = time(|| repeat(&replay), || repeat(&|| extends.run()));
+            row(&format!("  as {encoding:?}, replay"), &timed, turns * events, f64::INFINITY);
+        }
+    }
+}
+
+fn agents() {
+    let lines = size(10_000);
+    println!();
+    // 79 bytes are one block, and an extension is one.
+    let log = eventlog::aael(lines);
+    let floor = || bare::chain(Sha384, 2 * lines);
+    let timed = time(|| eventlog::replay_aael(black_box(&log)), floor);
+    row("aael, 79 B lines / its 2 bare", &timed, lines, f64::INFINITY);
+    let log = eventlog::dstack(lines);
+    let timed = time(|| eventlog::replay_dstack(black_box(&log)), floor);
+    row("dstack / its 2 bare", &timed, lines, f64::INFINITY);
 }
 
 fn hostiles() {

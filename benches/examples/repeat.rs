@@ -8,7 +8,7 @@
 use core::hint::black_box;
 
 use tsm_benches::appender::Appender;
-use tsm_benches::{bare, input};
+use tsm_benches::{bare, eventlog, input};
 use tsm_core::Algorithm::{self, Sha256, Sha384};
 use tsm_core::Digest;
 use tsm_core::log::{Limits, Lines};
@@ -47,6 +47,18 @@ fn main() {
             let made = input::ima(times);
             verified(Binary::new(&made.binary, Layout::DEFAULT).into(), made.pcr);
         }
+        // Likewise: take off what `tcg2` costs.
+        "tcg2" => drop(black_box(eventlog::tcg2(times, &[Sha384]))),
+        "tcg2-walk" => {
+            black_box(eventlog::walk(&eventlog::tcg2(times, &[Sha384])));
+        }
+        "tcg2-replay" => eventlog::replay(&eventlog::tcg2(times, &[Sha384])),
+        "tcg2-extends" => eventlog::Extends::of(&eventlog::tcg2(times, &[Sha384])).run(),
+        "tcg2-extends-made" => {
+            drop(black_box(eventlog::Extends::of(&eventlog::tcg2(times, &[Sha384]))))
+        }
+        "aael" => drop(black_box(eventlog::aael_shortest(3 * times))),
+        "aael-replay" => eventlog::replay_aael(&eventlog::aael_shortest(3 * times)),
         _ => panic!("no work {work}"),
     }
 }

@@ -15,7 +15,11 @@ use tsm_core::virtual_registers::{Fold, VirtualRegisters};
 use tsm_core::{Algorithm, Banks, Digest, Logged, Provider, Register};
 use tsm_eventlog::detect;
 use tsm_eventlog::ima::{self, Ascii, Bank, Binary, List};
+use tsm_eventlog::registers::Platform;
+use tsm_eventlog::{cel, systemd, tcg};
 use tsm_sim::Simulated;
+
+use crate::eventlog;
 
 /// Size of each input in bytes, about.
 pub const SIZE: usize = 20_000;
@@ -39,6 +43,7 @@ pub fn cases() -> Vec<Case> {
     names(&mut cases);
     append(&mut cases);
     ima_lists(&mut cases);
+    event_logs(&mut cases);
     others(&mut cases);
     cases
 }
@@ -252,6 +257,95 @@ fn ascii_lists(cases: &mut Vec<Case>) {
             verify(Ascii::new(bytes).into());
         });
     }
+}
+
+/// Walks a firmware log, replays it in all banks, and looks for all that is odd.
+fn firmware(log: tcg::Log<'_>) {
+    let mut replay = <tcg::Replay>::new(Platform::Tpm, Algorithm::ALL).expect("banks");
+    let finished = replay.run(log);
+    let _ = black_box((finished.end(), finished.findings().count(), finished.events().count()));
+}
+
+fn event_logs(cases: &mut Vec<Case>) {
+    let head = |banks: &[Algorithm]| eventlog::tcg2(0, banks);
+    let behind = |head: Vec<u8>, part: &[u8]| [head, fill(part)].concat();
+    let tiny = [4, 0, 0, 0, 5, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
+    let no_action = [0, 0, 0, 0, 3, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
+    let sha1 = head(&[Algorithm::Sha1]);
+    for (name, log) in [
+        ("tcg2: events without digests", behind(head(Algorithm::ALL), &tiny)),
+        ("tcg2: no-action events without digests", behind(head(Algorithm::ALL), &no_action)),
+        ("tcg2: events of 4 banks (hashes)", eventlog::tcg2(67, Algorithm::ALL)),
+        ("tcg2: a Spec ID event again and again", behind(sha1.clone(), &sha1)),
+        ("tcg2: zeros", behind(sha1.clone(), &[0])),
+        ("tcg2: a size of 4 GiB", behind(sha1, &[0xFF; 16])),
+    ] {
+        add(cases, name, 0, move || {
+            let _ = black_box(detect(&log));
+            firmware(tcg::Log::open(black_box(&log)).expect("a header"));
+        });
+    }
+    let record = [&[4, 0, 0, 0, 5, 0, 0, 0][..], &[1; 20], &[0; 4]].concat();
+    let log = fill(&record);
+    add(cases, "tcg, SHA-1 format: shortest events (hashes)", 0, move || {
+        firmware(tcg::Log::sha1(black_box(&log)));
+    });
+    let log = eventlog::aael_shortest(SIZE);
+    add(cases, "aael: shortest lines (hashes)", 2 * SIZE / 3, move || {
+        eventlog::replay_aael(black_box(&log));
+    });
+    let log = [eventlog::aael(0), fill(b"a b c")].concat();
+    add(cases, "aael: one long line", 2 * SIZE / 128, move || {
+        eventlog::replay_aael(black_box(&log));
+    });
+    shared_replays(cases);
+}
+
+/// What [`cel::Replay`] is for.
+fn shared_replays(cases: &mut Vec<Case>) {
+    let run = |log: &[u8], encoding| {
+        let mut replay = <cel::Replay>::new(Algorithm::ALL).expect("banks");
+        let _ = black_box(replay.run(cel::Log::new(log, encoding)).records().count());
+    };
+    let smallest = [0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 3, 0, 0, 0, 0, 9, 0, 0, 0, 0];
+    let elsewhere = (0_u32..700).flat_map(|pcr| {
+        let number = pcr.to_be_bytes();
+        [&smallest[..5], &[1, 0, 0, 0, 4], &number, &smallest[10..]].concat()
+    });
+    let open = |text: &str| {
+        format!("[{{\"recnum\":0,\"pcr\":1,\"digests\":[],\"content_type\":200,\"content\":{text}")
+    };
+    let nested = open(&"[".repeat(SIZE));
+    let members = open(&format!("{{{}", "\"a\":1,".repeat(SIZE / 6)));
+    let escapes = open(&format!("\"{}", "\\u0041".repeat(SIZE / 6)));
+    let records = open("\"00\"}").replacen('[', "", 1) + ",";
+    let records = format!("[{}", records.repeat(SIZE / records.len()));
+    use cel::Encoding::{Cbor, Json, Tlv};
+    for (name, log, encoding) in [
+        ("cel tlv: shortest records", fill(&smallest), Tlv),
+        ("cel tlv: a register of its own for each", elsewhere.collect(), Tlv),
+        ("cel cbor: arrays in arrays", fill(&[0x81]), Cbor),
+        ("cel cbor: an array of 2^64 records", [&[0x9B][..], &[0xFF; SIZE]].concat(), Cbor),
+        ("cel json: shortest records", records.into_bytes(), Json),
+        ("cel json: arrays in arrays", nested.into_bytes(), Json),
+        ("cel json: a member many times", members.into_bytes(), Json),
+        ("cel json: escapes", escapes.into_bytes(), Json),
+    ] {
+        add(cases, name, 0, move || {
+            let _ = black_box(detect(&log));
+            run(black_box(&log), encoding);
+        });
+    }
+    let event = b"{\"event\":\"\",\"payload\":\"\"}\n";
+    let log = fill(event);
+    add(cases, "dstack: shortest lines (hashes)", 2 * SIZE / event.len(), move || {
+        eventlog::replay_dstack(black_box(&log));
+    });
+    let record = b"\x1e{\"pcr\":1,\"digests\":[],\"content_type\":\"systemd\",\"content\":{}}\n";
+    let log = fill(record);
+    add(cases, "systemd: shortest records", 0, move || {
+        eventlog::replay_shared(systemd::Log::new(black_box(&log)), Algorithm::ALL);
+    });
 }
 
 fn others(cases: &mut Vec<Case>) {
