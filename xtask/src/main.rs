@@ -51,7 +51,8 @@ cargo xtask <command>
   bench-smoke           every benchmark compiles and runs once
 
   bench [ARGS...]       the benchmarks; ARGS go to criterion
-  compare [ENTRIES]     speed of `tsm replay` against evmctl on a list of 400000 entries
+  compare [ENTRIES]     speed of `tsm replay` against evmctl on a list of 400000 entries, and against
+                        tpm2_eventlog
 
 A command whose part of the repository does not exist prints `absent: ...`, and fails if CI=true.
 ";

@@ -39,6 +39,13 @@ pub(crate) fn replay_command(tsm: &Path, expected: &Digest, list: &Path) -> Comm
     replay
 }
 
+/// `tsm replay` of a TPM's firmware log in all its banks, against nothing: the values alone.
+pub(crate) fn values_command(tsm: &Path, log: &Path) -> Command {
+    let mut replay = Command::new(tsm);
+    replay.args(["replay", "--json", "--platform", "tpm"]).arg(log);
+    replay
+}
+
 /// Runs [`replay_command`]. Input that is no list explains nothing.
 ///
 /// # Errors
