@@ -7,6 +7,7 @@
 
 #![allow(dead_code, unreachable_pub, reason = "each test binary uses a part")]
 
+pub mod any;
 pub mod build;
 pub mod cel;
 pub mod json;
