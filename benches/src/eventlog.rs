@@ -19,7 +19,7 @@ pub fn committed(boot: &str) -> Vec<u8> {
     std::fs::read(folder.join(boot).join("binary_bios_measurements")).expect("a committed log")
 }
 
-/// Boots whose logs are measured: one by systemd's loader with four banks, one by shim and GRUB with
+/// Boots whose logs are measured: a kernel started directly, and one by shim and GRUB with
 /// Secure Boot.
 pub const BOOTS: [&str; 2] = ["ovmf2025-direct-73-4banks", "ovmf2025-secureboot-shim-grub-61"];
 
