@@ -7,7 +7,7 @@ use clap::{Parser, Subcommand, ValueEnum};
 use tsm_core::{Algorithm, Digest};
 
 use crate::failure::Failure;
-use crate::parse::{self, Value, VirtualName};
+use crate::parse::{self, RegisterList, Value, VirtualName};
 
 /// Measurement registers, record logs and their verification.
 ///
@@ -44,12 +44,14 @@ pub(crate) enum Command {
     Append(Append),
     /// Extend a register with digests, past its log (noted there) or as a virtual register
     Extend(Extend),
-    /// Print a register's log
+    /// Print a register's log; `tsm log show FILE` shows a log of any format
     Log(Log),
     /// Show the registers as a tree of files; read or write one of them
     Tree(Tree),
-    /// Replay a log and compare it with a register's value
+    /// Replay a log of any format and compare it with registers' values
     Replay(Replay),
+    /// Compare two logs register by register: where they part, and what that usually means
+    Diff(Diff),
 }
 
 #[derive(clap::Args, Debug)]
@@ -80,13 +82,59 @@ pub(crate) struct Extend {
     pub(crate) digests: Vec<Digest>,
 }
 
+/// The old form names a register; `show` reads files.
 #[derive(clap::Args, Debug)]
+#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
 pub(crate) struct Log {
-    /// Name of the register
-    pub(crate) register: String,
+    #[command(subcommand)]
+    pub(crate) action: Option<LogAction>,
+    /// Name of the register; one that is called `show` is named with its provider, as in
+    /// sim:tdx/show
+    #[arg(required = true)]
+    pub(crate) register: Option<String>,
     /// Print the bytes as they are even on a terminal, where they are escaped otherwise
     #[arg(long)]
     pub(crate) raw: bool,
+}
+
+#[derive(Subcommand, Debug)]
+pub(crate) enum LogAction {
+    /// Show the records of a log file, as they are: nothing of it is trusted
+    Show(Show),
+}
+
+/// How a log is to be read.
+#[derive(clap::Args, Debug)]
+pub(crate) struct Reading {
+    /// Format of the log; detected if not given
+    #[arg(long, value_enum)]
+    pub(crate) format: Option<Format>,
+    /// Whose registers the numbers in a TCG log or canonical event log mean, and so how they are
+    /// called: pcrN, rtmrN, remN, ccmrN. From the names of given values, else from the format
+    #[arg(long, value_enum)]
+    pub(crate) platform: Option<Platform>,
+}
+
+#[derive(clap::Args, Debug)]
+pub(crate) struct Show {
+    #[command(flatten)]
+    pub(crate) reading: Reading,
+    /// Show the records of these registers only: pcr7, pcr0-7, pcr4,pcr9. For a log that does not
+    /// say its register, its name
+    #[arg(long = "register", value_name = "NAME", value_parser = parse::registers)]
+    pub(crate) registers: Vec<RegisterList>,
+    /// Show the digests of these banks only
+    #[arg(long = "bank", value_name = "ALG", value_parser = parse::algorithm)]
+    pub(crate) banks: Vec<Algorithm>,
+    /// Show each register's value after each record that extends it, from its usual start value
+    #[arg(long)]
+    pub(crate) values: bool,
+    /// Print JSON (schema tsm.log/1)
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// The log, in one piece or several in order; `-` is standard input
+    #[arg(required = true, value_name = "FILE")]
+    pub(crate) files: Vec<PathBuf>,
 }
 
 #[derive(clap::Args, Debug)]
@@ -111,21 +159,29 @@ pub(crate) enum Layout {
 
 #[derive(clap::Args, Debug)]
 pub(crate) struct Replay {
-    /// Format of the log; detected if not given
-    #[arg(long, value_enum)]
-    pub(crate) format: Option<Format>,
-    /// Bank to replay; those of the log (record log) or of the expected values, else sha1 and
-    /// sha256 (IMA), if none is given
+    #[command(flatten)]
+    pub(crate) reading: Reading,
+    /// Bank to replay; if none is given those of the log (its SYNC line, header or records), or, for
+    /// IMA lists, of the expected values, else sha1 and sha256
     #[arg(long = "bank", value_name = "ALG", value_parser = parse::algorithm)]
     pub(crate) banks: Vec<Algorithm>,
-    /// Value of the register before the log; zeros if not given. For IMA lists of several PCRs
-    /// pcrN:ALG/HEX
-    #[arg(long = "start", value_name = "ALG/HEX", value_parser = parse::value)]
+    /// Registers that this is about: pcr7, pcr0-7, pcr4,pcr9. Others are not reported, and their
+    /// values in --expect-file do not count. For a log that does not say its register (record log,
+    /// AAEL text, lines of dstack), its name
+    #[arg(long = "register", value_name = "NAME", value_parser = parse::registers)]
+    pub(crate) registers: Vec<RegisterList>,
+    /// Value of the register before the log; zeros, or what the platform defines, if not given.
+    /// For logs of several registers REGISTER:ALG/HEX
+    #[arg(long = "start", value_name = "[REGISTER:]ALG/HEX", value_parser = parse::value)]
     pub(crate) starts: Vec<Value>,
-    /// Authenticated value of the register. For IMA lists of several PCRs pcrN:ALG/HEX
-    #[arg(long = "expect", value_name = "ALG/HEX", value_parser = parse::value)]
+    /// Authenticated value of the register. For logs of several registers REGISTER:ALG/HEX
+    #[arg(long = "expect", value_name = "[REGISTER:]ALG/HEX", value_parser = parse::value)]
     pub(crate) expected: Vec<Value>,
-    /// Virtual register to fold from the records
+    /// File of authenticated values, one a line: REGISTER:ALG/HEX, or PCR number and hex digits as
+    /// the kernel, `tpm2_pcrread` and others write them
+    #[arg(long = "expect-file", value_name = "FILE")]
+    pub(crate) expected_files: Vec<PathBuf>,
+    /// Virtual register to fold from the records of a record log
     #[arg(long = "virtual", value_name = "NAME", value_parser = parse::virtual_name)]
     pub(crate) virtuals: Vec<VirtualName>,
     /// Print JSON (schema tsm.replay/1)
@@ -136,12 +192,67 @@ pub(crate) struct Replay {
     pub(crate) files: Vec<PathBuf>,
 }
 
+#[derive(clap::Args, Debug)]
+pub(crate) struct Diff {
+    #[command(flatten)]
+    pub(crate) reading: Reading,
+    /// Compare these registers only: pcr7, pcr0-7, pcr4,pcr9
+    #[arg(long = "register", value_name = "NAME", value_parser = parse::registers)]
+    pub(crate) registers: Vec<RegisterList>,
+    /// Compare digests of these banks only; those that both logs have, if none is given
+    #[arg(long = "bank", value_name = "ALG", value_parser = parse::algorithm)]
+    pub(crate) banks: Vec<Algorithm>,
+    /// Print JSON (schema tsm.diff/1)
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// The one log; `-` is standard input
+    pub(crate) a: PathBuf,
+    /// The other
+    pub(crate) b: PathBuf,
+}
+
 #[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Format {
     /// Record log
     Record,
     /// IMA runtime measurement list, binary or ascii
     Ima,
+    /// Crypto-agile TCG log of a TPM (binary_bios_measurements)
+    Tcg2,
+    /// Crypto-agile TCG log of a confidential VM (CCEL)
+    Ccel,
+    /// TCG log in the SHA-1 format
+    TcgSha1,
+    /// Canonical event log as TLV
+    CelTlv,
+    /// Canonical event log as an array of CBOR
+    CelCbor,
+    /// Canonical event log as CBOR records behind each other
+    CelCborSequence,
+    /// Canonical event log as JSON
+    CelJson,
+    /// systemd's log of user space (tpm2-measure.log)
+    Systemd,
+    /// Text log of Confidential Containers' attestation agent
+    Aael,
+    /// Lines of dstack's runtime events
+    DstackLog,
+    /// Array of events of dstack's interfaces
+    DstackEvents,
+}
+
+#[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Platform {
+    /// A TPM: pcr0 to pcr23
+    Tpm,
+    /// Intel TDX: mrtd, rtmr0 to rtmr3
+    Tdx,
+    /// Arm CCA: rim, rem0 to rem3
+    Cca,
+    /// Arm CCA, in a log of the machine monitor, which counts PCRs
+    CcaMonitor,
+    /// Some confidential VM: ccmr0 to ccmr4
+    Cc,
 }
 
 /// A usage error as one line.
@@ -178,6 +289,9 @@ mod tests {
             &["tsm", "replay", "--bank", "md5", "x"],
             &["tsm", "replay", "--expect", "sha256/0", "x"],
             &["tsm", "extend", "rtmr3"],
+            &["tsm", "log"],
+            &["tsm", "log", "show"],
+            &["tsm", "diff", "a"],
         ] {
             let text = one_line(&Args::try_parse_from(bad).unwrap_err()).to_string();
             assert!(text.len() > 10 && text.lines().count() == 1, "{bad:?}: {text:?}");

@@ -13,11 +13,16 @@
 mod args;
 #[cfg(feature = "sim")]
 mod demo;
+mod diff;
+mod events;
 mod failure;
+mod input;
+mod naming;
 mod parse;
 #[cfg(feature = "sim")]
 mod registers;
 mod replay;
+mod show;
 #[cfg(feature = "sim")]
 mod state;
 mod style;
@@ -28,7 +33,7 @@ use std::process::ExitCode;
 
 use clap::Parser as _;
 
-use args::{Args, Command};
+use args::{Args, Command, Log, LogAction};
 use failure::Failure;
 
 /// What a command that came to an end found.
@@ -40,7 +45,7 @@ enum Verdict {
     DoesNotHold,
 }
 
-type Result<T = Verdict> = core::result::Result<T, Failure>;
+type Result<T = Verdict, E = Failure> = core::result::Result<T, E>;
 
 fn main() -> ExitCode {
     match parse_and_run() {
@@ -65,6 +70,9 @@ fn parse_and_run() -> Result {
         Err(error) => return Err(args::one_line(&error)),
     };
     match args.command {
+        Command::Replay(command) => replay::run(&command),
+        Command::Diff(command) => diff::run(&command),
+        Command::Log(Log { action: Some(LogAction::Show(command)), .. }) => show::run(&command),
         #[cfg(feature = "sim")]
         Command::Demo => demo::run(),
         #[cfg(feature = "sim")]
@@ -77,7 +85,6 @@ fn parse_and_run() -> Result {
         Command::Log(command) => registers::log(&args.machine, &command),
         #[cfg(feature = "sim")]
         Command::Tree(command) => tree::run(&args.machine, &command),
-        Command::Replay(command) => replay::run(&command),
         #[cfg(not(feature = "sim"))]
         _ => Err(Failure::usage("built without a provider of registers; enable the feature 'sim'")),
     }

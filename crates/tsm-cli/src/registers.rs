@@ -176,8 +176,9 @@ pub(crate) fn extend(machine: &args::Machine, command: &args::Extend) -> Result 
 /// `tsm log`.
 pub(crate) fn log(machine: &args::Machine, command: &args::Log) -> Result {
     let mut machine = Machine::open(machine, Access::Read)?;
+    let register = command.register.as_deref().unwrap_or_default();
     let bytes = machine.registers(|registers| {
-        let id = find(registers, &command.register)?;
+        let id = find(registers, register)?;
         if !registers.has_log(id) {
             return Err(no_log(registers, id));
         }

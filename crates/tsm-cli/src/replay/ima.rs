@@ -6,29 +6,21 @@ use tsm_core::replay::Match;
 use tsm_eventlog::ima::{Bank, BankRule, List, Replay};
 use tsm_eventlog::{Error, ErrorKind};
 
-use super::report::{Finding, Register, Report, algorithms};
+use super::asked::Asked;
+use super::report::{Finding, Register, Report, absent, not_expected};
 use crate::Result;
-use crate::args;
+use crate::events::{PCRS, ima_format};
 use crate::failure::Failure;
 
-/// IMA refuses PCR numbers from here on, so that a list cannot have more registers.
-const PCRS: usize = 64;
-
-pub(super) fn replay(log: &[u8], command: &args::Replay) -> Result<Report> {
-    if !command.virtuals.is_empty() {
-        return Err(Failure::usage("--virtual is about record logs; an IMA list has none"));
-    }
+pub(super) fn replay(log: &[u8], asked: &Asked<'_>) -> Result<Report> {
     let list = List::open(log).map_err(|error| Failure::usage(error.to_string()))?;
-    let format = match list {
-        List::Ascii(_) => "ima-ascii",
-        _ => "ima-binary",
-    };
+    let format = ima_format(&list);
     let default = match list.clone().next() {
         Some(Ok(entry)) => format!("pcr{}", entry.pcr()),
         _ => "pcr10".to_string(),
     };
-    let question = Question { command, default };
-    let banks = banks(command)?;
+    let question = Question { asked, default };
+    let banks = banks(asked)?;
     let mut run = question.best_answer(&list, &banks)?;
     if let (Some(_), List::Binary(binary)) = (run.error, &list) {
         // Old lists of the template `ima` may have MD5 digests, which the template digests prove.
@@ -38,12 +30,12 @@ pub(super) fn replay(log: &[u8], command: &args::Replay) -> Result<Report> {
             run.md5 = true;
         }
     }
-    Ok(run.report(format))
+    Ok(run.report(format, asked))
 }
 
 /// What is asked of a list.
 struct Question<'c> {
-    command: &'c args::Replay,
+    asked: &'c Asked<'c>,
     /// The register that values are for which do not name one.
     default: String,
 }
@@ -74,7 +66,7 @@ impl Question<'_> {
     fn answer(&self, list: &List<'_>, banks: &[Bank]) -> Result<Run> {
         let usage = |error: Error| Failure::usage(error.to_string());
         let mut replay = Box::new(Replay::<PCRS>::new(banks).map_err(usage)?);
-        let values = [(&self.command.starts, false), (&self.command.expected, true)];
+        let values = [(&self.asked.command.starts, false), (&self.asked.expected, true)];
         for (value, expected) in values.into_iter().flat_map(|(v, e)| v.iter().map(move |v| (v, e)))
         {
             let name = value.register.as_deref().unwrap_or(&self.default);
@@ -90,20 +82,12 @@ impl Question<'_> {
     }
 }
 
-fn banks(command: &args::Replay) -> Result<Vec<Algorithm>> {
-    let values = command.starts.iter().chain(&command.expected).map(|v| &v.digest);
-    let mut banks = command.banks.clone();
-    for bank in algorithms(values) {
-        if command.banks.is_empty() && !banks.contains(&bank) {
-            banks.push(bank);
-        } else if !banks.contains(&bank) {
-            return Err(Failure::usage(format!("a {bank} value is given, but no --bank {bank}")));
-        }
+fn banks(asked: &Asked<'_>) -> Result<Vec<Algorithm>> {
+    let mut of_values = asked.value_banks();
+    if of_values.is_empty() {
+        of_values = vec![Algorithm::Sha1, Algorithm::Sha256];
     }
-    if banks.is_empty() {
-        banks = vec![Algorithm::Sha1, Algorithm::Sha256];
-    }
-    Ok(banks)
+    if asked.command.banks.is_empty() { Ok(of_values) } else { asked.banks(&[]) }
 }
 
 /// A replay and where it ended.
@@ -137,25 +121,31 @@ impl Run {
             .sum()
     }
 
-    fn report(self, format: &'static str) -> Report {
+    fn report(self, format: &'static str, asked: &Asked<'_>) -> Report {
         let mut registers = Vec::new();
         let mut findings = Vec::new();
         let mut results = self.results().peekable();
+        let (mut unexpected, mut missing) = (Vec::new(), Vec::new());
         let mut holds = results.peek().is_some().then(|| results.all(|m| m == Match::Complete));
         drop(results);
         for register in self.replay.registers() {
             let name = format!("pcr{}", register.pcr());
+            if !asked.selects(&name) {
+                continue;
+            }
             for bank in self.replay.banks() {
                 let algorithm = bank.algorithm;
                 let Some(value) = register.value(algorithm) else { continue };
                 registers.push(Register {
                     name: name.clone(),
-                    value,
+                    bank: algorithm,
+                    value: Some(value),
+                    expected: register.expected(algorithm),
                     records: register.entries(),
                     matched: register.result(algorithm),
                 });
                 if let Match::Prefix { matched, beyond } = register.result(algorithm) {
-                    findings.push(general(
+                    findings.push(Finding::general(
                         "prefix",
                         format!(
                             "{name}:{algorithm} was read after record {matched}; {beyond} records \
@@ -164,18 +154,20 @@ impl Run {
                     ));
                 }
             }
-            if register.entries() == 0 {
-                findings.push(general("no-records", format!("the list has no record for {name}")));
+            match (register.entries(), register.results().next()) {
+                (0, Some(_)) => missing.push(name.clone()),
+                (1.., None) => unexpected.push(name.clone()),
+                _ => {}
             }
             if register.violations() > 0 {
-                findings.push(general("violations", format!(
+                findings.push(Finding::general("violations", format!(
                     "{} of {name}'s records are violations (files changed while measured); nothing \
                      of them is covered by a digest",
                     register.violations()
                 )));
             }
             if register.boot_aggregates() > 1 {
-                findings.push(general(
+                findings.push(Finding::general(
                     "boot-aggregates",
                     format!(
                         "{name} has {} boot_aggregate records: the kernel was replaced by kexec",
@@ -184,8 +176,10 @@ impl Run {
                 ));
             }
         }
+        findings.extend(absent(&missing));
+        findings.extend(not_expected(&unexpected, holds));
         for bank in self.replay.banks().filter(|bank| bank.rule != BankRule::Hashed) {
-            findings.push(general(
+            findings.push(Finding::general(
                 "padded-sha1",
                 format!(
                     "the {} bank holds zero-padded SHA-1 digests: its records are only as well \
@@ -196,7 +190,7 @@ impl Run {
         }
         if self.md5 {
             let text = "files are named by MD5 digests, which protect against nobody";
-            findings.push(general("md5", text.into()));
+            findings.push(Finding::general("md5", text.into()));
         }
         let mut malformed = None;
         if let Some(error) = self.error {
@@ -204,26 +198,14 @@ impl Run {
             let text = error.to_string();
             let (line, offset) =
                 (Some(error.line().unwrap_or(error.record())), Some(error.offset()));
+            let record = Some(error.record());
             if error.kind() == ErrorKind::TemplateDigest {
-                findings.push(Finding { kind: "template-digest", line, offset, text });
+                findings.push(Finding { kind: "template-digest", record, line, offset, text });
             } else {
-                findings.push(Finding { kind: "malformed", line, offset, text: text.clone() });
-                malformed = Some(text);
+                malformed = Some(text.clone());
+                findings.push(Finding { kind: "malformed", record, line, offset, text });
             }
         }
-        Report {
-            format,
-            registers,
-            virtuals: Vec::new(),
-            virtuals_trusted: None,
-            statics: Vec::new(),
-            findings,
-            holds,
-            malformed,
-        }
+        Report { format, registers, findings, holds, malformed, ..Report::default() }
     }
-}
-
-fn general(kind: &'static str, text: String) -> Finding {
-    Finding { kind, line: None, offset: None, text }
 }

@@ -7,19 +7,19 @@ use tsm_core::replay::{self, FindingKind, Match, Position, Replay, Sink, Trailin
 use tsm_core::virtual_registers::{Fold, FoldSink};
 use tsm_core::{Algorithm, Banks, Digest};
 
-use super::report::{Finding, Register, Report, Virtual, algorithms};
+use super::asked::Asked;
+use super::report::{Finding, Register, Report, Virtual};
 use crate::Result;
-use crate::args;
 use crate::failure::Failure;
 
 /// Banks of virtual registers and names of static values that one call can follow.
 const MAX: usize = 256;
 
-pub(super) fn replay(log: &[u8], command: &args::Replay) -> Result<Report> {
-    let name = super::register_name(command);
-    let expected = only(&command.expected, &name)?;
-    let starts = only(&command.starts, &name)?;
-    let banks = banks(log, command, &expected, &starts)?;
+pub(super) fn replay(log: &[u8], asked: &Asked<'_>) -> Result<Report> {
+    let (command, name) = (asked.command, &asked.naming.register);
+    let expected = asked.of_one_register(&asked.expected)?;
+    let starts = asked.of_one_register(&command.starts)?;
+    let banks = banks(log, asked)?;
     let start: Vec<_> = banks
         .iter()
         .map(|bank| {
@@ -52,7 +52,9 @@ pub(super) fn replay(log: &[u8], command: &args::Replay) -> Result<Report> {
         .filter(|(value, _)| shown(value.algorithm()))
         .map(|(value, matched)| Register {
             name: name.clone(),
-            value,
+            bank: value.algorithm(),
+            value: Some(value),
+            expected: expected.iter().copied().find(|e| e.algorithm() == value.algorithm()),
             records: outcome.records,
             matched,
         })
@@ -65,7 +67,7 @@ pub(super) fn replay(log: &[u8], command: &args::Replay) -> Result<Report> {
         statics: sink.statics.iter().map(|(name, value)| (name.to_string(), value)).collect(),
         holds: outcome.holds(),
         malformed: malformed.map(|error| error.to_string()),
-        findings: Vec::new(),
+        ..Report::default()
     };
     if outcome.contradictions > 0 || sink.broken {
         // Whatever the register's value is, this log does not explain it.
@@ -75,7 +77,7 @@ pub(super) fn replay(log: &[u8], command: &args::Replay) -> Result<Report> {
         report.holds = report.holds.map(|_| false);
         let (line, offset) = (Some(error.line), Some(error.offset));
         let text = error.kind.to_string();
-        sink.findings.push(Finding { kind: "malformed", line, offset, text });
+        sink.findings.push(Finding { kind: "malformed", record: None, line, offset, text });
     }
     if let Some(bad) = sink.fold.malformed() {
         report.holds = Some(false);
@@ -94,26 +96,9 @@ pub(super) fn replay(log: &[u8], command: &args::Replay) -> Result<Report> {
     Ok(report)
 }
 
-/// Values given for this log's register, which need not be named.
-fn only(values: &[crate::parse::Value], name: &str) -> Result<Vec<Digest>> {
-    for value in values {
-        if let Some(other) = value.register.as_deref().filter(|other| *other != name) {
-            let message = format!("the log's register is called '{name}' here, not '{other}'");
-            return Err(Failure::usage(message));
-        }
-    }
-    Ok(values.iter().map(|v| v.digest).collect())
-}
-
 /// The register's banks: those its first capture names, else those the caller speaks of.
-fn banks(
-    log: &[u8],
-    command: &args::Replay,
-    expected: &[Digest],
-    starts: &[Digest],
-) -> Result<Banks> {
-    let named: Vec<_> =
-        command.banks.iter().copied().chain(algorithms(starts.iter().chain(expected))).collect();
+fn banks(log: &[u8], asked: &Asked<'_>) -> Result<Banks> {
+    let named: Vec<_> = asked.command.banks.iter().copied().chain(asked.value_banks()).collect();
     if let Some(captured) = first_banks(log, Limits::DEFAULT) {
         return match named.iter().find(|bank| !captured.contains(**bank)) {
             None => Ok(captured),
@@ -177,12 +162,7 @@ fn beyond(outcome: &replay::Outcome, replay: &Replay) -> Vec<Finding> {
     if outcome.begins == replay::Begins::Midway {
         for bank in replay.banks().iter() {
             let text = replay.started_at(bank).map(|v| format!("the log starts at {v}"));
-            findings.push(Finding {
-                kind: "starts-at",
-                line: None,
-                offset: None,
-                text: text.unwrap_or_default(),
-            });
+            findings.push(Finding::general("starts-at", text.unwrap_or_default()));
         }
     }
     findings
@@ -221,5 +201,6 @@ impl Sink for Records<'_> {
 }
 
 fn at(position: Position, kind: &'static str, text: String) -> Finding {
-    Finding { kind, line: Some(position.line), offset: Some(position.offset), text }
+    let (line, offset) = (Some(position.line), Some(position.offset));
+    Finding { kind, record: None, line, offset, text }
 }

@@ -1,15 +1,18 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! The result of a replay, as a table or as JSON. No knowledge of formats.
 
-use anstream::println;
+use std::io::{IsTerminal as _, Write};
+
 use serde_json::{Value as Json, json};
 use tsm_core::hex::Hex;
 use tsm_core::replay::Match;
 use tsm_core::{Algorithm, Digest};
 
-use crate::style::{BAD, FAINT, GOOD, HEAD, NOTE, Styled};
+use crate::events::End;
+use crate::style::{BAD, Escaped, FAINT, GOOD, HEAD, NOTE, Styled};
 
 /// What a replay found.
+#[derive(Default)]
 pub(crate) struct Report {
     pub(crate) format: &'static str,
     pub(crate) registers: Vec<Register>,
@@ -18,7 +21,13 @@ pub(crate) struct Report {
     /// extension. `None` if nothing was compared.
     pub(crate) virtuals_trusted: Option<bool>,
     pub(crate) statics: Vec<(String, Digest)>,
+    /// The locality from which the TPM was started, if the log tells it and it counts.
+    pub(crate) startup_locality: Option<u8>,
+    /// How the log ended, where there is more than one way.
+    pub(crate) end: Option<End>,
     pub(crate) findings: Vec<Finding>,
+    /// Shown on a terminal only.
+    pub(crate) hint: Option<&'static str>,
     pub(crate) holds: Option<bool>,
     /// Why the input is malformed, for standard error.
     pub(crate) malformed: Option<String>,
@@ -27,7 +36,10 @@ pub(crate) struct Report {
 /// One bank of a replayed register.
 pub(crate) struct Register {
     pub(crate) name: String,
-    pub(crate) value: Digest,
+    pub(crate) bank: Algorithm,
+    /// `None` if a record has no digest for the bank, so that its value is not known.
+    pub(crate) value: Option<Digest>,
+    pub(crate) expected: Option<Digest>,
     pub(crate) records: u64,
     pub(crate) matched: Match,
 }
@@ -42,18 +54,71 @@ pub(crate) struct Virtual {
 /// Something to know.
 pub(crate) struct Finding {
     pub(crate) kind: &'static str,
+    pub(crate) record: Option<u64>,
     pub(crate) line: Option<u64>,
     pub(crate) offset: Option<u64>,
     pub(crate) text: String,
 }
 
+impl Finding {
+    /// About the log as a whole.
+    pub(crate) const fn general(kind: &'static str, text: String) -> Self {
+        Self { kind, record: None, line: None, offset: None, text }
+    }
+}
+
+/// A finding about registers for which values are expected and the log has no record.
+pub(crate) fn absent(names: &[String]) -> Option<Finding> {
+    let text = format!(
+        "the log has no record for {}, so what was expected was compared with the start value; if \
+         another log is about them, say with --register which ones this log is about",
+        names.join(", ")
+    );
+    (!names.is_empty()).then(|| Finding::general("no-records", text))
+}
+
+/// A finding about registers for which no value is expected, where there are others.
+pub(crate) fn not_expected(names: &[String], holds: Option<bool>) -> Option<Finding> {
+    let text = format!("no value was expected for {}: not compared", names.join(", "));
+    (holds.is_some() && !names.is_empty()).then(|| Finding::general("not-expected", text))
+}
+
+/// A finding about a value that was read before the log's end.
+pub(crate) fn prefix(name: &str, bank: Algorithm, matched: u64, beyond: u64) -> Finding {
+    let text = format!(
+        "{name}:{bank} was read after record {matched} of that register; {beyond} beyond it are not \
+         authenticated"
+    );
+    Finding::general("prefix", text)
+}
+
 impl Report {
-    pub(crate) fn print(&self, as_json: bool) {
+    /// Takes note of an error that ended the log.
+    pub(crate) fn is_malformed(&mut self, error: tsm_eventlog::Error) {
+        self.holds = self.holds.map(|_| false);
+        let text = error.to_string();
+        self.findings.push(Finding {
+            kind: "malformed",
+            record: Some(error.record()),
+            line: error.line(),
+            offset: Some(error.offset()),
+            text: text.clone(),
+        });
+        self.malformed = Some(text);
+    }
+
+    pub(crate) fn print(&self, as_json: bool) -> crate::Result<()> {
+        let is_terminal = std::io::stdout().is_terminal();
+        let mut out = std::io::BufWriter::new(anstream::stdout().lock());
         if as_json {
-            println!("{:#}", self.json());
+            writeln!(out, "{:#}", self.json())?;
         } else {
-            self.table();
+            self.table(&mut out)?;
+            if let Some(hint) = self.hint.filter(|_| is_terminal) {
+                writeln!(out, "{} {hint}", Styled(FAINT, "hint:"))?;
+            }
         }
+        Ok(out.flush()?)
     }
 
     fn json(&self) -> Json {
@@ -81,7 +146,15 @@ impl Report {
         let findings: Vec<_> = self
             .findings
             .iter()
-            .map(|f| json!({ "kind": f.kind, "line": f.line, "offset": f.offset, "text": f.text }))
+            .map(|f| {
+                json!({
+                    "kind": f.kind,
+                    "record": f.record,
+                    "line": f.line,
+                    "offset": f.offset,
+                    "text": f.text,
+                })
+            })
             .collect();
         json!({
             "schema": "tsm.replay/1",
@@ -89,61 +162,116 @@ impl Report {
             "registers": registers,
             "virtual": virtuals,
             "static": statics,
+            "startup_locality": self.startup_locality,
+            "end": self.end.as_ref().map(End::json),
             "findings": findings,
             "holds": self.holds,
         })
     }
 
-    fn table(&self) {
-        println!("{}", Styled(FAINT, format!("format {}", self.format)));
+    fn table(&self, out: &mut impl Write) -> std::io::Result<()> {
+        writeln!(out, "{}", Styled(FAINT, format!("format {}", self.format)))?;
         let head =
             format!("{:<20}{:<8}{:>9}  {:<10} VALUE", "REGISTER", "BANK", "RECORDS", "MATCH");
-        println!("{}", Styled(HEAD, head));
+        writeln!(out, "{}", Styled(HEAD, head))?;
         for r in &self.registers {
-            let (word, style, beyond) = match r.matched {
-                Match::Complete => ("complete", GOOD, String::new()),
-                Match::Prefix { beyond, .. } => {
-                    ("prefix", NOTE, format!("  ({beyond} records beyond it)"))
-                }
-                Match::Mismatch => ("mismatch", BAD, String::new()),
-                Match::Unchecked => ("unchecked", FAINT, String::new()),
-            };
-            let word = Styled(style, format!("{word:<10}"));
-            let bank = r.value.algorithm().name();
-            println!("{:<20}{bank:<8}{:>9}  {word} {}{beyond}", r.name, r.records, hex(&r.value));
+            r.row(out)?;
         }
         for v in &self.virtuals {
-            let bank = v.value.algorithm().name();
             let doubt =
                 if self.virtuals_trusted == Some(false) { "  (not vouched for)" } else { "" };
-            println!(
-                "{:<20}{bank:<8}{:>9}  {:<10} {}{doubt}",
-                v.name,
-                v.records,
-                "virtual",
-                hex(&v.value)
-            );
+            row(out, &v.name, v.value.algorithm(), Some(v.records), "virtual", &hex(&v.value))?;
+            writeln!(out, "{doubt}")?;
         }
         for (name, value) in &self.statics {
-            let bank = value.algorithm().name();
-            println!("{name:<20}{bank:<8}{:>9}  {:<10} {}", "", "static", hex(value));
+            row(out, name, value.algorithm(), None, "static", &hex(value))?;
+            writeln!(out)?;
         }
-        for f in &self.findings {
-            let line = f.line.map(|n| format!("line {n}, ")).unwrap_or_default();
-            let at = f.offset.map(|n| format!(" ({line}byte {n})")).unwrap_or_default();
-            println!("{} {}{at}", Styled(NOTE, format!("{}:", f.kind)), f.text);
+        if let Some(locality) = self.startup_locality {
+            writeln!(out, "the TPM was started from locality {locality}, as the log tells")?;
         }
+        if let Some(end) = self.end.as_ref().filter(|end| end.is_worth_telling()) {
+            writeln!(out, "{end}")?;
+        }
+        self.table_of_findings(out)?;
         match self.holds {
-            Some(true) => println!("{}", Styled(GOOD, "holds: the log explains the register")),
-            Some(false) => {
-                println!("{}", Styled(BAD, "does not hold: the log does not explain the register"));
+            Some(true) => {
+                writeln!(out, "{}", Styled(GOOD, "holds: the log explains the register"))
             }
-            None => println!("{}", Styled(FAINT, "no value was given to compare with")),
+            Some(false) => {
+                let text = "does not hold: the log does not explain the register";
+                writeln!(out, "{}", Styled(BAD, text))
+            }
+            None => writeln!(out, "{}", Styled(FAINT, "no value was given to compare with")),
         }
+    }
+
+    /// The first findings of each kind: a damaged log can have one for every record.
+    fn table_of_findings(&self, out: &mut impl Write) -> std::io::Result<()> {
+        const SHOWN: usize = 8;
+        let mut counts: Vec<(&str, usize)> = Vec::new();
+        for f in &self.findings {
+            let count = match counts.iter_mut().find(|(kind, _)| *kind == f.kind) {
+                Some((_, count)) => {
+                    *count += 1;
+                    *count
+                }
+                None => {
+                    counts.push((f.kind, 1));
+                    1
+                }
+            };
+            if count <= SHOWN {
+                let line = f.line.map(|n| format!("line {n}, ")).unwrap_or_default();
+                let at = f.offset.map(|n| format!(" ({line}byte {n})"));
+                // Errors of a log say themselves where they are.
+                let at = at.filter(|_| !f.text.ends_with(')')).unwrap_or_default();
+                writeln!(out, "{} {}{at}", Styled(NOTE, format!("{}:", f.kind)), f.text)?;
+            }
+        }
+        for (kind, count) in counts.into_iter().filter(|(_, count)| *count > SHOWN) {
+            let more = count - SHOWN;
+            writeln!(out, "{} {more} more; --json has them all", Styled(NOTE, format!("{kind}:")))?;
+        }
+        Ok(())
     }
 }
 
+/// The beginning of a line of the table.
+fn row(
+    out: &mut impl Write,
+    name: &str,
+    bank: Algorithm,
+    records: Option<u64>,
+    word: impl core::fmt::Display,
+    value: &str,
+) -> std::io::Result<()> {
+    // A name can be that of a file.
+    let name = Escaped(name.as_bytes()).to_string();
+    let records = records.map(|n| n.to_string()).unwrap_or_default();
+    write!(out, "{name:<20}{:<8}{records:>9}  {word:<10} {value}", bank.name())
+}
+
 impl Register {
+    fn row(&self, out: &mut impl Write) -> std::io::Result<()> {
+        let (word, style, beyond) = match self.matched {
+            Match::Complete => ("complete", GOOD, String::new()),
+            Match::Prefix { beyond, .. } => {
+                ("prefix", NOTE, format!("  ({beyond} records beyond it)"))
+            }
+            Match::Mismatch => ("mismatch", BAD, String::new()),
+            Match::Unchecked => ("unchecked", FAINT, String::new()),
+        };
+        let value = self.value.as_ref().map_or("not known (a digest is missing)".into(), hex);
+        let records = Some(self.records);
+        row(out, &self.name, self.bank, records, Styled(style, word), &value)?;
+        writeln!(out, "{beyond}")?;
+        match self.expected.as_ref().filter(|_| self.matched == Match::Mismatch) {
+            Some(expected) => writeln!(out, "{:>49} {}", "expected", hex(expected)),
+            None => Ok(()),
+        }
+    }
+
     fn json(&self) -> Json {
         let (word, beyond) = match self.matched {
             Match::Complete => ("complete", 0),
@@ -153,8 +281,9 @@ impl Register {
         };
         json!({
             "name": self.name,
-            "bank": self.value.algorithm().name(),
-            "value": hex(&self.value),
+            "bank": self.bank.name(),
+            "value": self.value.as_ref().map(hex),
+            "expected": self.expected.as_ref().map(hex),
             "records": self.records,
             "match": word,
             "beyond": beyond,

@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Log files: read to their end, and recognized.
+
+use std::fs;
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
+
+use tsm_core::log::{Limits, first_banks};
+use tsm_eventlog::cel::Encoding;
+
+use crate::Result;
+use crate::args::Format;
+use crate::failure::Failure;
+
+/// The pieces of a log, one behind the other. Files of securityfs say that they are empty, so
+/// everything is read to its end.
+pub(crate) fn read_all(files: &[PathBuf]) -> Result<Vec<u8>> {
+    let mut log = Vec::new();
+    for file in files {
+        if file == Path::new("-") {
+            std::io::stdin().read_to_end(&mut log)?;
+        } else {
+            let mut open = fs::File::open(file).map_err(Failure::at(file))?;
+            open.read_to_end(&mut log).map_err(Failure::at(file))?;
+        }
+    }
+    Ok(log)
+}
+
+/// What the log is said to be, or looks like. A record log is one that begins like one, or has a
+/// `SYNC` line further on.
+pub(crate) fn format(log: &[u8], told: Option<Format>) -> Result<Format> {
+    use tsm_eventlog::Format as Found;
+    if let Some(told) = told {
+        return Ok(told);
+    }
+    Ok(match tsm_eventlog::detect(log) {
+        Some(Found::ImaAscii { .. } | Found::ImaBinary(_)) => Format::Ima,
+        Some(Found::Tcg2) => Format::Tcg2,
+        Some(Found::Ccel) => Format::Ccel,
+        Some(Found::TcgSha1) => Format::TcgSha1,
+        Some(Found::Cel(Encoding::Tlv)) => Format::CelTlv,
+        Some(Found::Cel(Encoding::Cbor)) => Format::CelCbor,
+        Some(Found::Cel(Encoding::CborSequence)) => Format::CelCborSequence,
+        Some(Found::Cel(Encoding::Json)) => Format::CelJson,
+        Some(Found::Systemd) => Format::Systemd,
+        Some(Found::Aael) => Format::Aael,
+        Some(Found::DstackLog) => Format::DstackLog,
+        Some(Found::DstackEvents) => Format::DstackEvents,
+        _ if is_record_log(log) => Format::Record,
+        _ => {
+            return Err(Failure::usage(
+                "cannot tell the log's format; say --format (tsm replay --help lists them)",
+            ));
+        }
+    })
+}
+
+fn is_record_log(log: &[u8]) -> bool {
+    let begins = log.is_empty() || log.starts_with(b"SYNC ") || log.starts_with(b"#");
+    begins || first_banks(log, Limits::DEFAULT).is_some()
+}
+
+/// A register's name for a log that does not say it: as given, else the first file's.
+pub(crate) fn register_name(given: Option<&str>, files: &[PathBuf]) -> String {
+    if let Some(name) = given {
+        return name.to_string();
+    }
+    let stem = files.first().and_then(|file| file.file_stem());
+    let stem = stem.map(|stem| stem.to_string_lossy().into_owned());
+    // Standard input has no name.
+    stem.filter(|name| name != "-").unwrap_or_else(|| "register".to_string())
+}
+
+impl Format {
+    /// Its name in JSON, and for `--format`.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Record => "record",
+            Self::Ima => "ima",
+            Self::Tcg2 => "tcg2",
+            Self::Ccel => "ccel",
+            Self::TcgSha1 => "tcg-sha1",
+            Self::CelTlv => "cel-tlv",
+            Self::CelCbor => "cel-cbor",
+            Self::CelCborSequence => "cel-cbor-sequence",
+            Self::CelJson => "cel-json",
+            Self::Systemd => "systemd",
+            Self::Aael => "aael",
+            Self::DstackLog => "dstack-log",
+            Self::DstackEvents => "dstack-events",
+        }
+    }
+
+    /// The encoding of a canonical event log.
+    pub(crate) const fn encoding(self) -> Option<Encoding> {
+        match self {
+            Self::CelTlv => Some(Encoding::Tlv),
+            Self::CelCbor => Some(Encoding::Cbor),
+            Self::CelCborSequence => Some(Encoding::CborSequence),
+            Self::CelJson => Some(Encoding::Json),
+            _ => None,
+        }
+    }
+}

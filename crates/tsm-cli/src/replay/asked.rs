@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! What a replay is asked: start values and expected values, for which registers and banks.
+
+use std::fs;
+
+use tsm_core::{Algorithm, Digest};
+
+use super::report::algorithms;
+use crate::Result;
+use crate::args::{self, Format};
+use crate::failure::Failure;
+use crate::input;
+use crate::naming::Naming;
+use crate::parse::{self, Value};
+
+/// The arguments of a replay, with the values of files among them.
+pub(crate) struct Asked<'c> {
+    pub(crate) command: &'c args::Replay,
+    pub(crate) format: Format,
+    pub(crate) naming: Naming,
+    pub(crate) expected: Vec<Value>,
+    /// Names of `--register`.
+    selected: Vec<&'c str>,
+}
+
+impl<'c> Asked<'c> {
+    /// Reads the files of values. Of those only what `--bank` and `--register` name counts.
+    pub(crate) fn new(command: &'c args::Replay, format: Format) -> Result<Self> {
+        let selected: Vec<_> =
+            command.registers.iter().flat_map(|list| &list.0).map(String::as_str).collect();
+        if format.has_one_register() && selected.len() > 1 {
+            return Err(Failure::usage("the log is about one register; give one --register"));
+        }
+        let mut of_files = Vec::new();
+        for file in &command.expected_files {
+            let text = fs::read_to_string(file).map_err(Failure::at(file))?;
+            let values = parse::lines_of_values(&text);
+            of_files
+                .extend(values.map_err(|e| Failure::usage(format!("{}: {e}", file.display())))?);
+        }
+        let register = input::register_name(selected.first().copied(), &command.files);
+        let given = command.starts.iter().chain(&command.expected).chain(&of_files);
+        let names = given.filter_map(|value| value.register.as_deref());
+        let names = names.chain(selected.iter().copied());
+        let naming = Naming::new(format, command.reading.platform, names, register);
+        let mut asked =
+            Self { command, format, naming, expected: command.expected.clone(), selected };
+        let counts = |value: &Value| {
+            let bank = value.digest.algorithm();
+            (command.banks.is_empty() || command.banks.contains(&bank))
+                && value.register.as_deref().is_none_or(|name| asked.selects(name))
+        };
+        of_files.retain(counts);
+        asked.expected.extend(of_files);
+        Ok(asked)
+    }
+
+    /// Whether the register of this name is to be reported.
+    pub(crate) fn selects(&self, name: &str) -> bool {
+        self.selected.is_empty()
+            || self.format.has_one_register()
+            || self.selected.iter().any(|one| self.canonical(one) == self.canonical(name))
+    }
+
+    /// The register that a value is for. Only where one is meant it need not be named.
+    pub(crate) fn register_of<'v>(&'v self, value: &'v Value) -> Result<&'v str> {
+        match (value.register.as_deref(), self.selected.as_slice()) {
+            (Some(name), _) => Ok(name),
+            (None, [only]) => Ok(only),
+            _ => Err(Failure::usage(
+                "the log is about several registers: write values as REGISTER:ALG/HEX",
+            )),
+        }
+    }
+
+    /// The banks to replay: those asked for, else those of the log. Values must be of these.
+    pub(crate) fn banks(&self, of_log: &[Algorithm]) -> Result<Vec<Algorithm>> {
+        let mut banks = Vec::new();
+        for bank in if self.command.banks.is_empty() { of_log } else { &self.command.banks } {
+            if !banks.contains(bank) {
+                banks.push(*bank);
+            }
+        }
+        for bank in self.value_banks() {
+            if !self.command.banks.is_empty() && !banks.contains(&bank) {
+                let message = format!("a {bank} value is given, but no --bank {bank}");
+                return Err(Failure::usage(message));
+            }
+            if !of_log.is_empty() && !of_log.contains(&bank) {
+                return Err(absent_bank(of_log, bank));
+            }
+        }
+        match banks.iter().find(|bank| !of_log.is_empty() && !of_log.contains(bank)) {
+            Some(bank) => Err(absent_bank(of_log, *bank)),
+            None if banks.is_empty() => Err(Failure::usage(
+                "the log has no digest of an algorithm that this program can compute; if it is \
+                 empty, say --bank ALG",
+            )),
+            None => Ok(banks),
+        }
+    }
+
+    /// The algorithms of all values.
+    pub(crate) fn value_banks(&self) -> Vec<Algorithm> {
+        algorithms(self.command.starts.iter().chain(&self.expected).map(|value| &value.digest))
+    }
+
+    /// Values for a log of one register, which need not be named.
+    pub(crate) fn of_one_register(&self, values: &[Value]) -> Result<Vec<Digest>> {
+        let name = &self.naming.register;
+        for value in values {
+            let other = value.register.as_deref();
+            let other = other.filter(|other| self.canonical(other) != self.canonical(name));
+            if let Some(other) = other {
+                return Err(Failure::usage(format!(
+                    "the log's register is called '{name}' here, not '{other}'; --register names it"
+                )));
+            }
+        }
+        Ok(values.iter().map(|value| value.digest).collect())
+    }
+
+    fn canonical(&self, name: &str) -> String {
+        let known = self.naming.find_cel(name).map(|register| self.naming.cel(register));
+        known.unwrap_or_else(|_| name.to_string())
+    }
+}
+
+fn absent_bank(of_log: &[Algorithm], bank: Algorithm) -> Failure {
+    let names: Vec<_> = of_log.iter().map(|bank| bank.name()).collect();
+    Failure::usage(format!("the log has digests of {}, not of {bank}", names.join(", ")))
+}
+
+impl Format {
+    /// Whether the log is about one register, which it does not name.
+    pub(crate) const fn has_one_register(self) -> bool {
+        matches!(self, Self::Record | Self::Aael | Self::DstackLog)
+    }
+}
