@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use tsm_core::log::{Limits, first_banks};
 use tsm_eventlog::cel::Encoding;
+use tsm_eventlog::tcg::{self, CcelTable};
 
 use crate::Result;
 use crate::args::Format;
@@ -36,6 +37,7 @@ pub(crate) fn format(log: &[u8], told: Option<Format>) -> Result<Format> {
     }
     Ok(match tsm_eventlog::detect(log) {
         Some(Found::ImaAscii { .. } | Found::ImaBinary(_)) => Format::Ima,
+        Some(Found::Tcg2) if is_of_td_shim(log) => Format::Ccel,
         Some(Found::Tcg2) => Format::Tcg2,
         Some(Found::Ccel) => Format::Ccel,
         Some(Found::TcgSha1) => Format::TcgSha1,
@@ -48,12 +50,24 @@ pub(crate) fn format(log: &[u8], told: Option<Format>) -> Result<Format> {
         Some(Found::DstackLog) => Format::DstackLog,
         Some(Found::DstackEvents) => Format::DstackEvents,
         _ if is_record_log(log) => Format::Record,
+        _ if CcelTable::read(log).is_ok() => {
+            return Err(Failure::usage(
+                "this is the ACPI table that tells where the log is; the log itself is \
+                 /sys/firmware/acpi/tables/data/CCEL",
+            ));
+        }
         _ => {
             return Err(Failure::usage(
                 "cannot tell the log's format; say --format (tsm replay --help lists them)",
             ));
         }
     })
+}
+
+/// Whether the header is that of td-shim, which is a firmware of TDs but writes it as for a TPM.
+fn is_of_td_shim(log: &[u8]) -> bool {
+    let log = tcg::Log::open(log);
+    log.is_ok_and(|log| log.header().is_some_and(|header| header.vendor_info == b"td-shim"))
 }
 
 fn is_record_log(log: &[u8]) -> bool {

@@ -28,10 +28,11 @@ pub(super) fn open<'a>(bytes: &'a [u8], options: &Options<'_>) -> crate::Result<
         [] => log.algorithms().known().take(Algorithm::MAX).collect(),
         banks => banks.to_vec(),
     };
-    let replay = match Replay::new(options.naming.platform, &banks) {
-        Ok(replay) if options.values => Some(Box::new(replay)),
-        Err(error) if options.values => return Err(Failure::usage(error.to_string())),
-        _ => None,
+    let replay = if options.values && !banks.is_empty() {
+        let replay = Replay::new(options.naming.platform, &banks);
+        Some(Box::new(replay.map_err(|error| Failure::usage(error.to_string()))?))
+    } else {
+        None
     };
     Ok(Opened {
         format: options.format.name(),

@@ -2,6 +2,8 @@
 //! Running the command and looking at what it says.
 #![allow(dead_code, reason = "each test file uses a part")]
 
+pub(crate) mod schema;
+
 use core::sync::atomic::{AtomicU32, Ordering};
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -49,8 +51,12 @@ pub(crate) struct Ran {
 }
 
 impl Ran {
+    /// What it printed, which follows the schema that it names.
     pub(crate) fn json(&self) -> Json {
-        serde_json::from_slice(&self.stdout).unwrap_or_else(|e| panic!("{e}: {}", self.text()))
+        let json = serde_json::from_slice(&self.stdout);
+        let json = json.unwrap_or_else(|e| panic!("{e}: {}{}", self.text(), self.stderr));
+        schema::check(&json);
+        json
     }
 
     pub(crate) fn text(&self) -> String {
@@ -100,4 +106,52 @@ fn ran(output: Output) -> Ran {
 /// `tests/data/generated` of the repository.
 pub(crate) fn generated() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/data/generated")
+}
+
+/// The runs of `tests/data/generated` that have a firmware's log: name, folder, banks.
+pub(crate) fn firmware_runs() -> Vec<(String, PathBuf, Vec<String>)> {
+    let mut runs = Vec::new();
+    for entry in std::fs::read_dir(generated()).unwrap() {
+        let folder = entry.unwrap().path();
+        let has_log = std::fs::metadata(folder.join("binary_bios_measurements"));
+        if !has_log.is_ok_and(|log| log.len() > 0) {
+            continue;
+        }
+        let banks = ["sha1", "sha256", "sha384", "sha512"].map(String::from);
+        let is_there = |bank: &String| folder.join(format!("pcrs/pcr-{bank}.txt")).exists();
+        let banks = banks.into_iter().filter(is_there).collect();
+        runs.push((folder.file_name().unwrap().to_str().unwrap().to_string(), folder, banks));
+    }
+    runs.sort();
+    runs
+}
+
+/// A folder or file of the shared test data, or `None` after a visible note: see `CONTRIBUTING.md`.
+pub(crate) fn shared(path: &str) -> Option<PathBuf> {
+    let beside = || Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data");
+    let root = std::env::var_os("TSM_TEST_DATA").map_or_else(beside, PathBuf::from);
+    let found = root.join(path);
+    if found.exists() {
+        return Some(found);
+    }
+    let ci = std::env::var("CI").is_ok_and(|value| value == "true");
+    assert!(!ci, "{} is absent, and this is CI", found.display());
+    eprintln!("SKIPPED: {} is absent; set TSM_TEST_DATA", found.display());
+    None
+}
+
+pub(crate) fn base64(text: &[u8]) -> Vec<u8> {
+    const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let mut out = Vec::new();
+    let (mut bits, mut value) = (0, 0_u32);
+    for &byte in text {
+        let Some(digit) = DIGITS.iter().position(|&digit| digit == byte) else { continue };
+        value = (value << 6 | digit as u32) & 0xFFFF;
+        bits += 6;
+        if bits >= 8 {
+            bits -= 8;
+            out.push((value >> bits) as u8);
+        }
+    }
+    out
 }
