@@ -38,6 +38,13 @@ impl Naming {
         Self { platform: told.unwrap_or(default), is_told: is_told || told.is_some(), register }
     }
 
+    /// Takes the platform of another log, which is said, where this one's is not.
+    pub(crate) fn follow(&mut self, other: &Self) {
+        if !self.is_told && other.is_told && other.platform != Platform::Tpm {
+            (self.platform, self.is_told) = (other.platform, true);
+        }
+    }
+
     /// The register that a TCG log's record is about; `#N` if there is none of this number.
     pub(crate) fn tcg(&self, number: u32) -> String {
         let known = self.platform.register(number);
@@ -153,6 +160,16 @@ mod tests {
         assert!(naming(Format::Ccel, None, &[]).hint().is_some());
         assert!(naming(Format::Ccel, None, &["rtmr0"]).hint().is_none());
         assert!(naming(Format::Tcg2, None, &[]).hint().is_none());
+    }
+
+    #[test]
+    fn a_log_can_follow_another() {
+        let (mut ccel, dstack) =
+            (naming(Format::Ccel, None, &[]), naming(Format::DstackEvents, None, &[]));
+        ccel.follow(&naming(Format::Tcg2, None, &[]));
+        assert_eq!(ccel.tcg(1), "ccmr1");
+        ccel.follow(&dstack);
+        assert_eq!(ccel.tcg(1), "rtmr0");
     }
 
     #[test]

@@ -10,7 +10,7 @@ use crate::args;
 use crate::events::{self, Broken, End, Opened, Options, Record, Recorded};
 use crate::failure::Failure;
 use crate::naming::Naming;
-use crate::style::{Escaped, FAINT, HEAD, NOTE, Styled};
+use crate::style::{Escaped, FAINT, HEAD, NOTE, Styled, json_text, output};
 use crate::{Result, Verdict, input};
 
 /// Characters of a record's content in the table.
@@ -27,7 +27,7 @@ pub(crate) fn run(command: &args::Show) -> Result {
     let hint =
         options.naming.hint().filter(|_| std::io::IsTerminal::is_terminal(&std::io::stdout()));
 
-    let mut out = std::io::BufWriter::new(anstream::stdout().lock());
+    let mut out = output(command.json);
     let mut printer: Box<dyn Printer> = match command.json {
         true => Box::new(Lines { is_first: true }),
         false => Box::new(Table),
@@ -183,14 +183,15 @@ struct Lines {
 
 impl Printer for Lines {
     fn begin(&mut self, out: &mut dyn Write, log: &Opened<'_>) -> std::io::Result<()> {
-        let (format, header) = (json!(log.format), log.header.clone().unwrap_or(Json::Null));
+        let format = json!(log.format);
+        let header = json_text(log.header.as_ref().unwrap_or(&Json::Null), false);
         writeln!(out, "{{\"schema\":\"tsm.log/1\",\"trusted\":false,\"format\":{format},")?;
         write!(out, "\"header\":{header},\n\"records\":[")
     }
 
     fn record(&mut self, out: &mut dyn Write, record: &Record<'_>) -> std::io::Result<()> {
         let separator = if core::mem::take(&mut self.is_first) { "" } else { "," };
-        write!(out, "{separator}\n{}", record_json(record))
+        write!(out, "{separator}\n{}", json_text(&record_json(record), false))
     }
 
     fn end(

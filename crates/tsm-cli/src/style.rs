@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! Colours (which `anstream` strips where no terminal is), escaping of bytes, tables.
+//! Output: colours (which `anstream` strips where no terminal is), escaping of bytes, JSON.
 
-use std::fmt;
+use core::fmt::{self, Write as _};
+use std::io::{self, BufWriter, Write};
 
 use anstyle::{AnsiColor, Style};
 
@@ -10,6 +11,36 @@ pub(crate) const BAD: Style = AnsiColor::Red.on_default().bold();
 pub(crate) const NOTE: Style = AnsiColor::Yellow.on_default();
 pub(crate) const FAINT: Style = Style::new().dimmed();
 pub(crate) const HEAD: Style = Style::new().bold();
+
+/// Standard output for a whole report; to be flushed at its end.
+pub(crate) fn output(is_json: bool) -> BufWriter<Box<dyn Write>> {
+    // JSON has no colours that would have to be stripped.
+    BufWriter::new(if is_json {
+        Box::new(io::stdout().lock())
+    } else {
+        Box::new(anstream::stdout().lock())
+    })
+}
+
+/// JSON that cannot do anything to a terminal either: what [`Escaped`] escapes is escaped here too, in
+/// the way of JSON. Such characters stand inside strings only.
+pub(crate) fn json_text(json: &serde_json::Value, is_pretty: bool) -> String {
+    let text = if is_pretty { format!("{json:#}") } else { json.to_string() };
+    let acts = |c: char| (c.is_control() && c != '\n') || is_invisible(c);
+    if !text.contains(acts) {
+        return text;
+    }
+    let mut safe = String::with_capacity(text.len());
+    for c in text.chars() {
+        if acts(c) {
+            // All of them are in the plane that needs no pairs.
+            let _ = write!(safe, "\\u{:04x}", u32::from(c));
+        } else {
+            safe.push(c);
+        }
+    }
+    safe
+}
 
 /// Something shown in a style.
 pub(crate) struct Styled<T>(pub(crate) Style, pub(crate) T);
@@ -34,7 +65,7 @@ impl fmt::Display for Escaped<'_> {
                 if c.is_control() || c == '\\' || is_invisible(c) {
                     write!(f, "{}", c.escape_default())?;
                 } else {
-                    fmt::Write::write_char(f, c)?;
+                    f.write_char(c)?;
                 }
             }
             for byte in chunk.invalid() {
@@ -69,5 +100,16 @@ mod tests {
         let shown = Escaped("a\0\x1b[31m\\ \u{202e}ä\u{9b}".as_bytes()).to_string();
         assert_eq!(shown, "a\\u{0}\\u{1b}[31m\\\\ \\u{202e}ä\\u{9b}");
         assert_eq!(Escaped(b"\xff\xfeok").to_string(), "\\xff\\xfeok");
+    }
+
+    #[test]
+    fn json_is_escaped() {
+        let json = serde_json::json!({ "a\u{7f}": ["\u{9b}31m\u{202e}\x1b\n\u{feff}ä"] });
+        for is_pretty in [false, true] {
+            let text = json_text(&json, is_pretty);
+            assert!(!text.contains(['\u{9b}', '\u{202e}', '\x1b', '\u{7f}', '\u{feff}']), "{text}");
+            assert!(text.contains('ä'));
+            assert_eq!(serde_json::from_str::<serde_json::Value>(&text).unwrap(), json);
+        }
     }
 }

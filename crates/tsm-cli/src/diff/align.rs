@@ -192,7 +192,7 @@ mod tests {
                 check(a, b, &align(a, b));
             }
         }
-        let count = 50_000;
+        let count = 20_000;
         let start = std::time::Instant::now();
         let same = vec![0; count];
         let rising: Vec<_> = (0..count).collect();

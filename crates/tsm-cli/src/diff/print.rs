@@ -10,14 +10,14 @@ use super::{Difference, Register};
 use crate::Result;
 use crate::events::Record;
 use crate::show::{content, short, shown_digest};
-use crate::style::{BAD, Escaped, FAINT, GOOD, HEAD, NOTE, Styled};
+use crate::style::{BAD, Escaped, FAINT, GOOD, HEAD, NOTE, Styled, json_text, output};
 
 /// Events of one kind that are listed for a register; JSON has all.
 const LISTED: usize = 12;
 
 impl Difference<'_, '_> {
     pub(crate) fn print_table(&self) -> Result<()> {
-        let mut out = std::io::BufWriter::new(anstream::stdout().lock());
+        let mut out = output(false);
         let [a, b] = self.sides;
         writeln!(out, "a: format {}, b: format {}", a.format, b.format)?;
         let untrusted = Styled(NOTE, "both untrusted until replayed against evidence");
@@ -53,7 +53,7 @@ impl Difference<'_, '_> {
     }
 
     pub(crate) fn print_json(&self) -> Result<()> {
-        let mut out = std::io::BufWriter::new(anstream::stdout().lock());
+        let mut out = output(true);
         let side = |index: usize| {
             let side = self.sides[index];
             json!({
@@ -72,7 +72,7 @@ impl Difference<'_, '_> {
             "registers": registers,
             "equal": self.is_equal(),
         });
-        writeln!(out, "{json:#}")?;
+        writeln!(out, "{}", json_text(&json, true))?;
         Ok(out.flush()?)
     }
 }

@@ -13,6 +13,10 @@ use crate::failure::Failure;
 use crate::input;
 use crate::naming::Naming;
 
+/// Banks of a log that are compared, at most: no header lists more, and no record has more digests. A
+/// log with another bank in each record would be compared in quadratic time otherwise.
+const BANKS: usize = 16;
+
 /// A log, read.
 pub(crate) struct Side<'a> {
     pub(crate) format: &'static str,
@@ -50,8 +54,16 @@ pub(crate) fn open_both<'a>(
     });
     let [of_a, of_b] = formats;
     let (of_a, of_b) = (of_a?, of_b?);
+    let [naming_a, naming_b] = namings([of_a, of_b], command);
     let open = |banks: &[Algorithm]| -> Result<[Side<'a>; 2]> {
-        Ok([Side::open(a, of_a, banks, command)?, Side::open(b, of_b, banks, command)?])
+        let options = |format, naming: &Naming| Options {
+            format,
+            naming: naming.clone(),
+            banks,
+            values: true,
+        };
+        let a = Side::open(a, options(of_a, &naming_a))?;
+        Ok([a, Side::open(b, options(of_b, &naming_b))?])
     };
     let sides = open(&command.banks)?;
     let has_common = |sides: &[Side<'_>; 2]| {
@@ -65,18 +77,22 @@ pub(crate) fn open_both<'a>(
     Ok(sides)
 }
 
+/// The names of registers. If only one log says of which platform it is, the other is taken to be of
+/// the same.
+fn namings(formats: [Format; 2], command: &args::Diff) -> [Naming; 2] {
+    let names = command.registers.iter().flat_map(|list| &list.0).map(String::as_str);
+    // The logs of one register have different files, but the same register.
+    let register = names.clone().next().unwrap_or("register");
+    let [mut a, mut b] = formats.map(|format| {
+        Naming::new(format, command.reading.platform, names.clone(), register.to_string())
+    });
+    a.follow(&b);
+    b.follow(&a);
+    [a, b]
+}
+
 impl<'a> Side<'a> {
-    fn open(
-        (file, bytes): &'a (PathBuf, Vec<u8>),
-        format: Format,
-        banks: &[Algorithm],
-        command: &args::Diff,
-    ) -> Result<Self> {
-        let names = command.registers.iter().flat_map(|list| &list.0).map(String::as_str);
-        // The logs of one register have different files, but the same register.
-        let register = names.clone().next().unwrap_or("register").to_string();
-        let naming = Naming::new(format, command.reading.platform, names, register);
-        let options = Options { format, naming, banks, values: true };
+    fn open((file, bytes): &'a (PathBuf, Vec<u8>), options: Options<'_>) -> Result<Self> {
         let opened = events::open(bytes, &options)
             .map_err(|error| Failure::usage(format!("{}: {error}", file.display())))?;
         let mut side = Self {
@@ -102,7 +118,7 @@ impl<'a> Side<'a> {
             return;
         }
         for one in &record.digests {
-            if !self.banks.iter().any(|bank| *bank == one.bank) {
+            if self.banks.len() < BANKS && !self.banks.iter().any(|bank| *bank == one.bank) {
                 self.banks.push(one.bank.to_string());
             }
         }

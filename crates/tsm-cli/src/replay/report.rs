@@ -9,7 +9,7 @@ use tsm_core::replay::Match;
 use tsm_core::{Algorithm, Digest};
 
 use crate::events::End;
-use crate::style::{BAD, Escaped, FAINT, GOOD, HEAD, NOTE, Styled};
+use crate::style::{BAD, Escaped, FAINT, GOOD, HEAD, NOTE, Styled, json_text, output};
 
 /// What a replay found.
 #[derive(Default)]
@@ -109,9 +109,9 @@ impl Report {
 
     pub(crate) fn print(&self, as_json: bool) -> crate::Result<()> {
         let is_terminal = std::io::stdout().is_terminal();
-        let mut out = std::io::BufWriter::new(anstream::stdout().lock());
+        let mut out = output(as_json);
         if as_json {
-            writeln!(out, "{:#}", self.json())?;
+            writeln!(out, "{}", json_text(&self.json(), true))?;
         } else {
             self.table(&mut out)?;
             if let Some(hint) = self.hint.filter(|_| is_terminal) {
