@@ -74,12 +74,13 @@ fn range(text: &str) -> Option<(&str, u32, u32)> {
 
 /// Reads a file of values, with the number of a bad line. Besides `REGISTER:ALG/HEX` a line may be a
 /// PCR's number and its value (`7 0AF3..`, `7: 0x0AF3..`); the length of the value tells the bank. A
-/// bank's name alone (`sha256:`), blank lines, and lines that begin with `#` are passed over.
+/// heading (`sha256:`, `pcrs:`), blank lines, and lines that begin with `#` are passed over.
 pub(crate) fn lines_of_values(text: &str) -> Result<Vec<Value>, String> {
     let mut values = Vec::new();
     for (number, line) in text.lines().enumerate() {
         let line = line.trim();
-        let is_head = line.strip_suffix(':').is_some_and(|bank| algorithm(bank.trim()).is_ok());
+        let head = line.strip_suffix(':').map(str::trim);
+        let is_head = head.is_some_and(|head| head == "pcrs" || algorithm(head).is_ok());
         if line.is_empty() || line.starts_with('#') || is_head {
             continue;
         }
@@ -155,7 +156,7 @@ mod tests {
     fn files_of_values() {
         let (short, long) = ("0A".repeat(20), "0b".repeat(32));
         let text = format!(
-            "# all\n\nsha1:\n  0 : 0x{short}\n11 {long}\nrtmr0:sha256/{long}\n2:\t{long}\n"
+            "# all\npcrs:\n\nsha1:\n  0 : 0x{short}\n11 {long}\nrtmr0:sha256/{long}\n2:\t{long}\n"
         );
         let names = |text: &str| -> Result<String, String> {
             let show = |v: &Value| {
