@@ -49,8 +49,15 @@ pub(crate) enum Command {
     /// Show the registers as a tree of files; read or write one of them
     Tree(Tree),
     /// Replay a log of any format and compare it with registers' values
+    ///
+    /// For example the firmware's log of a machine with a TPM, with a file of all its PCRs:
+    ///
+    /// tsm replay --register pcr0-9 --expect-file pcrs.txt binary_bios_measurements
     Replay(Replay),
     /// Compare two logs register by register: where they part, and what that usually means
+    ///
+    /// Their formats may differ if their records have digests of a common bank. Exit status: 0 the
+    /// registers are equal, 1 they differ, 2 wrong use or malformed input.
     Diff(Diff),
 }
 

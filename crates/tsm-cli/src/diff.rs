@@ -18,7 +18,7 @@ use tsm_core::Digest;
 use crate::args;
 use crate::events::Record;
 use crate::failure::Failure;
-use crate::show::selects;
+use crate::parse::RegisterList;
 use crate::{Result, Verdict};
 use align::{Alignment, align};
 use side::Side;
@@ -64,8 +64,8 @@ pub(crate) struct Register<'s, 'a> {
 impl<'s, 'a> Difference<'s, 'a> {
     fn of(a: &'s Side<'a>, b: &'s Side<'a>, command: &args::Diff) -> Result<Self> {
         let banks = side::common_banks(a, b, command)?;
-        let names = || command.registers.iter().flat_map(|list| &list.0).map(String::as_str);
-        let is_selected = |name: &&str| selects(names(), &a.naming, name);
+        let names = RegisterList::names(&command.registers);
+        let is_selected = |name: &&str| a.naming.selects(names.clone(), name);
         let mut all: Vec<&str> =
             a.registers.keys().chain(b.registers.keys()).map(|n| &**n).collect();
         all.retain(is_selected);

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! What registers are called: from numbers in logs to names, and back.
 
-use tsm_eventlog::cel;
 use tsm_eventlog::registers::{Platform, RegisterIndex};
+use tsm_eventlog::{cel, dstack};
 
 use crate::args::{self, Format};
 use crate::failure::Failure;
@@ -89,6 +89,32 @@ impl Naming {
                 .or_else(|| nv().map(cel::Register::NvIndex)),
         };
         found.ok_or_else(|| self.unknown(name))
+    }
+
+    /// The register, as a number, of a log that does not say it. Where its name is no register's the
+    /// number does not matter, but that it is one which starts with zeros.
+    pub(crate) fn one_register(&self) -> cel::Register {
+        self.find_cel(&self.register).unwrap_or(dstack::Log::RTMR3)
+    }
+
+    /// Whether a register is among those that the user names; all are if none is.
+    pub(crate) fn selects<'n>(
+        &self,
+        mut names: impl Iterator<Item = &'n str>,
+        register: &str,
+    ) -> bool {
+        match names.next() {
+            None => true,
+            Some(first) => {
+                self.are_same(first, register) || names.any(|name| self.are_same(name, register))
+            }
+        }
+    }
+
+    /// Whether two names mean one register: `ccmr1` is also `rtmr0`.
+    pub(crate) fn are_same(&self, a: &str, b: &str) -> bool {
+        let own = |name| self.find_cel(name).map(|register| self.cel(register));
+        a == b || own(a).is_ok_and(|a| own(b).is_ok_and(|b| a == b))
     }
 
     /// One line about names that could be better ones.
@@ -180,6 +206,10 @@ mod tests {
             assert_eq!(tdx.find_cel(name).unwrap(), cel::Register::CcMr(2));
         }
         assert_eq!(tdx.cel(cel::Register::CcMr(2)), "rtmr1");
+        assert!(tdx.are_same("ccmr2", "rtmr1") && !tdx.are_same("ccmr1", "rtmr1"));
+        assert!(tdx.are_same("my-log", "my-log") && !tdx.are_same("my-log", "other"));
+        assert!(tdx.selects(["rtmr3", "ccmr2"].into_iter(), "rtmr1"));
+        assert!(tdx.selects([].into_iter(), "rtmr1") && !tdx.selects(["x"].into_iter(), "rtmr1"));
         assert_eq!(tdx.cel(cel::Register::CcMr(9)), "ccmr9");
         let tpm = naming(Format::CelTlv, None, &["pcr4"]);
         for (name, register) in [

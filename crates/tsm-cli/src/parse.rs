@@ -12,7 +12,14 @@ pub(crate) struct Value {
 
 /// Names of registers: `pcr0-7,pcr14` is nine of them.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub(crate) struct RegisterList(pub(crate) Vec<String>);
+pub(crate) struct RegisterList(Vec<String>);
+
+impl RegisterList {
+    /// The names of all lists.
+    pub(crate) fn names(lists: &[Self]) -> impl Iterator<Item = &str> + Clone {
+        lists.iter().flat_map(|list| &list.0).map(String::as_str)
+    }
+}
 
 /// The name of a virtual register.
 #[derive(Clone, PartialEq, Eq, Debug)]

@@ -10,6 +10,7 @@ use crate::args;
 use crate::events::{self, Broken, End, Opened, Options, Record, Recorded};
 use crate::failure::Failure;
 use crate::naming::Naming;
+use crate::parse::RegisterList;
 use crate::style::{Escaped, FAINT, HEAD, NOTE, Styled, json_text, output};
 use crate::{Result, Verdict, input};
 
@@ -19,9 +20,9 @@ const CONTENT: usize = 100;
 pub(crate) fn run(command: &args::Show) -> Result {
     let bytes = input::read_all(&command.files)?;
     let format = input::format(&bytes, command.reading.format)?;
-    let names = || command.registers.iter().flat_map(|list| &list.0).map(String::as_str);
-    let register = input::register_name(names().next(), &command.files);
-    let naming = Naming::new(format, command.reading.platform, names(), register);
+    let names = RegisterList::names(&command.registers);
+    let register = input::register_name(names.clone().next(), &command.files);
+    let naming = Naming::new(format, command.reading.platform, names.clone(), register);
     let options = Options { format, naming, banks: &command.banks, values: command.values };
     let opened = events::open(&bytes, &options)?;
     let hint =
@@ -45,7 +46,7 @@ pub(crate) fn run(command: &args::Show) -> Result {
             }
         };
         met_cc |= record.register.starts_with("ccmr");
-        if !selects(names(), &options.naming, &record.register) {
+        if !options.naming.selects(names.clone(), &record.register) {
             continue;
         }
         if !command.banks.is_empty() {
@@ -61,21 +62,6 @@ pub(crate) fn run(command: &args::Show) -> Result {
     match broken {
         Some(broken) => Err(Failure::usage(broken.text)),
         None => Ok(Verdict::Holds),
-    }
-}
-
-/// Whether a record's register is among those that the user names; all are if none is.
-pub(crate) fn selects<'n>(
-    mut names: impl Iterator<Item = &'n str>,
-    naming: &Naming,
-    register: &str,
-) -> bool {
-    let is_it = |name: &str| {
-        name == register || naming.find_cel(name).is_ok_and(|found| naming.cel(found) == register)
-    };
-    match names.next() {
-        None => true,
-        Some(first) => is_it(first) || names.any(is_it),
     }
 }
 

@@ -6,7 +6,7 @@ mod common;
 use std::fs;
 use std::path::Path;
 
-use common::{Dir, Ran, firmware_runs, generated, shared, tsm};
+use common::{Dir, Ran, event, firmware_runs, generated, header, shared, tsm};
 use serde_json::Value as Json;
 use tsm_core::{Algorithm, Digest};
 
@@ -184,6 +184,28 @@ fn made_differences() {
     assert!(json["registers"][0]["first"]["a"].is_null());
     assert_eq!(json["registers"][0]["first"]["b"]["text"], "six");
     assert!(tsm(&["diff", text(&a), text(&more)]).text().contains("b has more events"));
+}
+
+/// A CCEL does not say of which platform it is; dstack's events are a TD's.
+#[test]
+fn a_log_takes_the_platform_of_the_other() {
+    let dir = Dir::new();
+    let digest = Algorithm::Sha384.hash(b"config");
+    let ccel = dir.file("ccel", [header(1), event(1, 10, digest, b"ACPI DATA")].concat());
+    let hex = digest.to_string().split_once('/').unwrap().1.to_string();
+    let events = |hex: &str| {
+        format!(
+            "[{{\"imr\":0,\"event_type\":10,\"digest\":\"{hex}\",\"event\":\"\",\
+             \"event_payload\":\"414350492044415441\"}}]"
+        )
+    };
+    let json = diff(&ccel, &dir.file("events", events(&hex)), &[]).ok().json();
+    let register = &json["registers"][0];
+    assert_eq!((&register["name"], &register["equal"]), (&"rtmr0".into(), &true.into()));
+    let other = dir.file("other", events(&"11".repeat(48)));
+    let json = diff(&ccel, &other, &["--register=ccmr1"]).json();
+    assert!(json["registers"][0]["usually"].to_string().contains("memory size"), "{json}");
+    diff(&ccel, &other, &["--platform=tpm"]).refused("no register in common");
 }
 
 /// An event of another type or data with the same digest is the same event.

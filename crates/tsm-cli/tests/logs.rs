@@ -6,7 +6,9 @@ mod common;
 use std::fs;
 use std::path::Path;
 
-use common::{Dir, Ran, base64, firmware_runs, generated, shared, tsm, tsm_with_input};
+use common::{
+    Dir, Ran, base64, event, firmware_runs, generated, header, shared, tsm, tsm_with_input,
+};
 use serde_json::Value as Json;
 use tsm_core::{Algorithm, Digest};
 
@@ -280,25 +282,6 @@ fn made_logs_of_agents() {
     assert_eq!(json.ok().json()["format"], "cel-json");
 }
 
-/// A record of a crypto-agile log.
-fn event(index: u32, event_type: u32, digest: Digest, data: &[u8]) -> Vec<u8> {
-    let mut out = [index.to_le_bytes(), event_type.to_le_bytes(), 1_u32.to_le_bytes()].concat();
-    out.extend(digest.algorithm().tpm_id().to_le_bytes());
-    out.extend(digest.as_bytes());
-    out.extend(u32::try_from(data.len()).unwrap().to_le_bytes());
-    out.extend(data);
-    out
-}
-
-/// A Spec ID event for SHA-384.
-fn header(index: u32) -> Vec<u8> {
-    let data = [&b"Spec ID Event03\0\0\0\0\0\0\x02\0\x02\x01\0\0\0\x0C\0\x30\0"[..], &[0]].concat();
-    let mut out = [&index.to_le_bytes()[..], &3_u32.to_le_bytes(), &[0; 20]].concat();
-    out.extend(u32::try_from(data.len()).unwrap().to_le_bytes());
-    out.extend(data);
-    out
-}
-
 #[test]
 fn confidential_vms() {
     let a = Algorithm::Sha384;
@@ -312,6 +295,8 @@ fn confidential_vms() {
         (vec![format!("--expect=rem2:{rtmr2}")], ["rem0", "rem2"]),
         (vec![format!("--expect=ccmr1:{rtmr0}")], ["ccmr1", "ccmr3"]),
         (vec![], ["ccmr1", "ccmr3"]),
+        // There the numbers are those of PCRs.
+        (vec!["--platform=cca-monitor".into()], ["rem0", "rem1"]),
         (vec!["--platform=tdx".into(), format!("--expect=ccmr3:{rtmr2}")], ["rtmr0", "rtmr2"]),
     ] {
         let args: Vec<_> = args.iter().map(|arg| &**arg).collect();

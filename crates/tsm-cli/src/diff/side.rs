@@ -12,6 +12,7 @@ use crate::events::{self, Options, Record};
 use crate::failure::Failure;
 use crate::input;
 use crate::naming::Naming;
+use crate::parse::RegisterList;
 
 /// Banks of a log that are compared, at most: no header lists more, and no record has more digests. A
 /// log with another bank in each record would be compared in quadratic time otherwise.
@@ -80,7 +81,7 @@ pub(crate) fn open_both<'a>(
 /// The names of registers. If only one log says of which platform it is, the other is taken to be of
 /// the same.
 fn namings(formats: [Format; 2], command: &args::Diff) -> [Naming; 2] {
-    let names = command.registers.iter().flat_map(|list| &list.0).map(String::as_str);
+    let names = RegisterList::names(&command.registers);
     // The logs of one register have different files, but the same register.
     let register = names.clone().next().unwrap_or("register");
     let [mut a, mut b] = formats.map(|format| {

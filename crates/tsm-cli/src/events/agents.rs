@@ -4,7 +4,7 @@
 use serde_json::{Value as Json, json};
 use tsm_core::Algorithm;
 use tsm_core::hex::Hex;
-use tsm_eventlog::cel::{Check, Register};
+use tsm_eventlog::cel::Check;
 use tsm_eventlog::tcg::EventType;
 use tsm_eventlog::{aael, dstack};
 
@@ -12,15 +12,9 @@ use super::cel::Replayed;
 use super::plain::plain;
 use super::{Kind, Opened, Options, Record, Recorded};
 use crate::failure::Failure;
-use crate::naming::Naming;
-
-/// The register of a log that does not say it.
-fn one_register(naming: &Naming) -> Register {
-    naming.find_cel(&naming.register).unwrap_or(dstack::Log::RTMR3)
-}
 
 pub(super) fn open_aael<'a>(bytes: &'a [u8], options: &Options<'_>) -> crate::Result<Opened<'a>> {
-    let register = one_register(&options.naming);
+    let register = options.naming.one_register();
     let log = aael::Log::open(bytes, register).map_err(|e| Failure::usage(e.to_string()))?;
     let (bank, name) = (log.init().algorithm(), options.naming.register.clone());
     let about = vec![format!("the log says that it starts at {}", log.init())];
@@ -67,7 +61,7 @@ pub(super) fn open_dstack_log<'a>(
     bytes: &'a [u8],
     options: &Options<'_>,
 ) -> crate::Result<Opened<'a>> {
-    let register = one_register(&options.naming);
+    let register = options.naming.one_register();
     let name = options.naming.register.clone();
     let adapt = move |event: &dstack::UntrustedEvent<'a>| (dstack_record(event, &name), register);
     let log = dstack::Log::new(bytes, register);

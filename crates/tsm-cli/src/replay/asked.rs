@@ -11,7 +11,7 @@ use crate::args::{self, Format};
 use crate::failure::Failure;
 use crate::input;
 use crate::naming::Naming;
-use crate::parse::{self, Value};
+use crate::parse::{self, RegisterList, Value};
 
 /// The arguments of a replay, with the values of files among them.
 pub(crate) struct Asked<'c> {
@@ -26,8 +26,7 @@ pub(crate) struct Asked<'c> {
 impl<'c> Asked<'c> {
     /// Reads the files of values. Of those only what `--bank` and `--register` name counts.
     pub(crate) fn new(command: &'c args::Replay, format: Format) -> Result<Self> {
-        let selected: Vec<_> =
-            command.registers.iter().flat_map(|list| &list.0).map(String::as_str).collect();
+        let selected: Vec<_> = RegisterList::names(&command.registers).collect();
         if format.has_one_register() && selected.len() > 1 {
             return Err(Failure::usage("the log is about one register; give one --register"));
         }
@@ -57,9 +56,7 @@ impl<'c> Asked<'c> {
 
     /// Whether the register of this name is to be reported.
     pub(crate) fn selects(&self, name: &str) -> bool {
-        self.selected.is_empty()
-            || self.format.has_one_register()
-            || self.selected.iter().any(|one| self.canonical(one) == self.canonical(name))
+        self.format.has_one_register() || self.naming.selects(self.selected.iter().copied(), name)
     }
 
     /// The register that a value is for. Only where one is meant it need not be named.
@@ -110,7 +107,7 @@ impl<'c> Asked<'c> {
         let name = &self.naming.register;
         for value in values {
             let other = value.register.as_deref();
-            let other = other.filter(|other| self.canonical(other) != self.canonical(name));
+            let other = other.filter(|other| !self.naming.are_same(other, name));
             if let Some(other) = other {
                 return Err(Failure::usage(format!(
                     "the log's register is called '{name}' here, not '{other}'; --register names it"
@@ -118,11 +115,6 @@ impl<'c> Asked<'c> {
             }
         }
         Ok(values.iter().map(|value| value.digest).collect())
-    }
-
-    fn canonical(&self, name: &str) -> String {
-        let known = self.naming.find_cel(name).map(|register| self.naming.cel(register));
-        known.unwrap_or_else(|_| name.to_string())
     }
 }
 

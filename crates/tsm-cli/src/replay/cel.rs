@@ -23,7 +23,7 @@ pub(super) fn replay(bytes: &[u8], asked: &Asked<'_>) -> Result<Report> {
             run(log.clone(), &banks_of(digests), asked)
         }
         Format::Aael => {
-            let register = one_register(asked);
+            let register = asked.naming.one_register();
             let log = aael::Log::open(bytes, register).map_err(usage)?;
             let (init, banks) = (log.init(), [log.init().algorithm()]);
             let usual = match register {
@@ -36,7 +36,7 @@ pub(super) fn replay(bytes: &[u8], asked: &Asked<'_>) -> Result<Report> {
             run(log, &banks, asked)
         }
         Format::DstackLog => {
-            run(dstack::Log::new(bytes, one_register(asked)), &[Algorithm::Sha384], asked)
+            run(dstack::Log::new(bytes, asked.naming.one_register()), &[Algorithm::Sha384], asked)
         }
         Format::DstackEvents => run(dstack::Events::new(bytes), &[Algorithm::Sha384], asked),
         format => {
@@ -48,11 +48,6 @@ pub(super) fn replay(bytes: &[u8], asked: &Asked<'_>) -> Result<Report> {
     }
 }
 
-/// The register of a log that does not say its own; its name is the user's.
-fn one_register(asked: &Asked<'_>) -> Number {
-    asked.naming.find_cel(&asked.naming.register).unwrap_or(dstack::Log::RTMR3)
-}
-
 /// A log whose first line says that the register was not empty before it: nothing proves that.
 fn midway(
     log: aael::Log<'_>,
@@ -61,7 +56,7 @@ fn midway(
     asked: &Asked<'_>,
 ) -> Result<Report> {
     let mut replay = prepare(banks, asked)?;
-    replay.start(one_register(asked), init).map_err(usage)?;
+    replay.start(asked.naming.one_register(), init).map_err(usage)?;
     let mut report = report_of(&mut replay, log, asked);
     report.holds = report.holds.map(|_| false);
     let text = format!(
@@ -95,7 +90,7 @@ fn prepare(of_log: &[Algorithm], asked: &Asked<'_>) -> Result<Box<Replay<REGISTE
 fn register(value: &Value, asked: &Asked<'_>) -> Result<Number> {
     if asked.format.has_one_register() {
         asked.of_one_register(core::slice::from_ref(value))?;
-        return Ok(one_register(asked));
+        return Ok(asked.naming.one_register());
     }
     asked.naming.find_cel(asked.register_of(value)?)
 }

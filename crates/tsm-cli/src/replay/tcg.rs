@@ -89,6 +89,7 @@ fn report(
     }
     report.findings.extend(absent(&missing));
     report.findings.extend(not_expected(&unexpected, report.holds));
+    // Where the last record ends only the log itself tells.
     let mut after = log.clone();
     after.by_ref().for_each(drop);
     report.end = Some(End::of_tcg(finished.end(), after.next_position().offset));

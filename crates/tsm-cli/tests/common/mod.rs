@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
 use serde_json::Value as Json;
+use tsm_core::Digest;
 
 /// A directory that is removed at the end.
 pub(crate) struct Dir(PathBuf);
@@ -153,5 +154,24 @@ pub(crate) fn base64(text: &[u8]) -> Vec<u8> {
             out.push((value >> bits) as u8);
         }
     }
+    out
+}
+
+/// A record of a crypto-agile log.
+pub(crate) fn event(index: u32, event_type: u32, digest: Digest, data: &[u8]) -> Vec<u8> {
+    let mut out = [index.to_le_bytes(), event_type.to_le_bytes(), 1_u32.to_le_bytes()].concat();
+    out.extend(digest.algorithm().tpm_id().to_le_bytes());
+    out.extend(digest.as_bytes());
+    out.extend(u32::try_from(data.len()).unwrap().to_le_bytes());
+    out.extend(data);
+    out
+}
+
+/// A Spec ID event for SHA-384 that names this register: 1 in a confidential VM.
+pub(crate) fn header(index: u32) -> Vec<u8> {
+    let data = [&b"Spec ID Event03\0\0\0\0\0\0\x02\0\x02\x01\0\0\0\x0C\0\x30\0"[..], &[0]].concat();
+    let mut out = [&index.to_le_bytes()[..], &3_u32.to_le_bytes(), &[0; 20]].concat();
+    out.extend(u32::try_from(data.len()).unwrap().to_le_bytes());
+    out.extend(data);
     out
 }
