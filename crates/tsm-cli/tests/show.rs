@@ -292,7 +292,7 @@ fn hostile_input() {
     let dir = Dir::new();
     // Records of no content, as many as fit.
     let empty = [[1, 0, 0, 0], [5, 0, 0, 0], [0; 4], [0; 4]].concat();
-    let many = [&bytes[..69], &empty.repeat(30_000)].concat();
+    let many = [&bytes[..69], &empty.repeat(3_000)].concat();
     let inputs = [
         Vec::new(),
         vec![0; 1 << 20],
@@ -300,7 +300,7 @@ fn hostile_input() {
         b"[".repeat(100_000),
         b"{\"a\":".repeat(20_000),
         b"SYNC ".repeat(50_000),
-        b"\x1e{}\n".repeat(50_000),
+        b"\x1e{}\n".repeat(5_000),
         [0x9B].repeat(100_000),
         bytes[..777].to_vec(),
         many,

@@ -57,6 +57,27 @@ fn files_of_pcrs_serve_ima_too() {
     assert_eq!((json["registers"].as_array().unwrap().len(), complete(&json)), (2, 2));
 }
 
+/// What is not for the log's register does not count, but nothing at all is not success.
+#[test]
+fn files_of_values_for_logs_of_one_register() {
+    let dir = Dir::new();
+    let a = Algorithm::Sha384;
+    let sync = format!("SYNC {}", Digest::zeros(a));
+    let mut value = Digest::zeros(a);
+    value.extend(&a.hash(sync.as_bytes())).unwrap();
+    let log = dir.file("some.log", format!("{sync}\n"));
+    let all = dir.file("all", format!("rtmr2:{}\nrtmr3:{value}\n", Digest::zeros(a)));
+    let all = expect_file(&all);
+    let json = replay(&log, &[&all, "--register=rtmr3"]).ok().json();
+    assert_eq!((&json["registers"][0]["name"], &json["holds"]), (&"rtmr3".into(), &true.into()));
+    assert_eq!(replay(&log, &[&all, "--register=rtmr2"]).status, 1);
+    replay(&log, &[&all]).refused("--register");
+    replay(&log, &[&all, "--register=rtmr1"]).refused("no value");
+    replay(&log, &[&all, "--register=rtmr3", "--bank=sha256"]).refused("no value");
+    replay(&log, &[&expect_file(&dir.file("none", "# nothing\n"))]).refused("no value");
+    replay(&log, &["--register=rtmr2,rtmr3"]).refused("one --register");
+}
+
 /// The machines of the shared data: all their PCRs, by firmware's log and IMA's list.
 #[test]
 fn shared_machines() {

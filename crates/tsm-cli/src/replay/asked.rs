@@ -47,16 +47,27 @@ impl<'c> Asked<'c> {
         let counts = |value: &Value| {
             let bank = value.digest.algorithm();
             (command.banks.is_empty() || command.banks.contains(&bank))
-                && value.register.as_deref().is_none_or(|name| asked.selects(name))
+                && value.register.as_deref().is_none_or(|name| asked.names(name))
         };
         of_files.retain(counts);
+        // Comparing with nothing would look like success.
+        if !command.expected_files.is_empty() && of_files.is_empty() {
+            return Err(Failure::usage(
+                "no value in the file of expected values is for a register and bank asked for",
+            ));
+        }
         asked.expected.extend(of_files);
         Ok(asked)
     }
 
     /// Whether the register of this name is to be reported.
     pub(crate) fn selects(&self, name: &str) -> bool {
-        self.format.has_one_register() || self.naming.selects(self.selected.iter().copied(), name)
+        self.format.has_one_register() || self.names(name)
+    }
+
+    /// Whether `--register` names it, or is not there.
+    fn names(&self, name: &str) -> bool {
+        self.naming.selects(self.selected.iter().copied(), name)
     }
 
     /// The register that a value is for. Only where one is meant it need not be named.
