@@ -219,10 +219,9 @@ impl<'a> Log<'a> {
     /// [`ErrorKind::UnknownFormat`] if the first line is not that of a log.
     pub fn open(bytes: &'a [u8], register: Register) -> Result<Self, Error> {
         let line = find(b'\n', bytes).and_then(|end| bytes.get(..end)).unwrap_or(bytes);
-        let init = line.strip_prefix(b"INIT ").and_then(|value| Digest::parse(value).ok());
         Ok(Self {
             rest: Some(bytes),
-            init: init.ok_or(Error::call(ErrorKind::UnknownFormat))?,
+            init: Self::start(line).ok_or(Error::call(ErrorKind::UnknownFormat))?,
             register,
             limits: Limits::DEFAULT,
             position: Position { offset: 0, record: 0, line: 1 },
@@ -245,6 +244,25 @@ impl<'a> Log<'a> {
     #[must_use]
     pub const fn init(&self) -> Digest {
         self.init
+    }
+
+    /// The register.
+    #[must_use]
+    pub const fn register(&self) -> Register {
+        self.register
+    }
+
+    /// Whether this can be a line of a log: the first one of a log of `algorithm`, or one behind it.
+    pub(crate) fn is_line(line: &[u8], first: Option<Algorithm>) -> bool {
+        if line.len() > Limits::DEFAULT.record_bytes {
+            return false;
+        }
+        let Some(algorithm) = first else { return Event::read(line).is_ok() };
+        Self::start(line).is_some_and(|start| start.algorithm() == algorithm)
+    }
+
+    fn start(line: &[u8]) -> Option<Digest> {
+        line.strip_prefix(b"INIT ").and_then(|value| Digest::parse(value).ok())
     }
 
     fn read(&mut self, rest: &'a [u8]) -> Result<UntrustedLine<'a>, ErrorKind> {

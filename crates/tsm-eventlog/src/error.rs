@@ -3,6 +3,10 @@
 
 use core::fmt;
 
+use tsm_core::log::LogErrorKind;
+
+use crate::convert::Reason;
+
 /// A place in a list.
 ///
 /// All numbers count from the beginning of the whole list, also when it is read in pieces.
@@ -151,6 +155,18 @@ pub enum ErrorKind {
     NoRoom,
     /// Something stands behind the end of a log that is to be continued.
     Trailing,
+    /// A line of a record log is malformed.
+    RecordLog(LogErrorKind),
+    /// A conversion would lose something: what.
+    NotCarried(Reason),
+    /// A record has no digest for a bank of its register.
+    MissingDigest,
+    /// A record log does not begin with the values that the logs before it lead to.
+    NotCaptured,
+    /// More logs in a sequence than it has room for.
+    TooManySteps,
+    /// A log behind one that ended in an error.
+    Ended,
     /// The slice to save into is too small.
     BufferTooSmall,
     /// A saved state that this version did not write, or that was damaged.
@@ -235,6 +251,18 @@ impl ErrorKind {
             }
             Self::NoRoom => "the buffer has no room for the record; give a larger one",
             Self::Trailing => "something stands behind the log's end; clear it before going on",
+            Self::RecordLog(_) => "malformed record log",
+            Self::NotCarried(reason) => reason.text(),
+            Self::MissingDigest => {
+                "no digest for a bank, so that the bank's value is not known from here on; leave \
+                 the bank out"
+            }
+            Self::NotCaptured => {
+                "the first SYNC does not capture what the logs before lead to: one is missing, \
+                 altered, or in the wrong place"
+            }
+            Self::TooManySteps => "more logs than there is room for; raise the const parameter",
+            Self::Ended => "a log before ended in an error: nothing can follow it",
             Self::BufferTooSmall => "the slice is too small; Replay::SAVED_MAX bytes are enough",
             Self::SavedState => "not a saved replay of this version, or damaged; replay anew",
         }
@@ -252,6 +280,8 @@ impl ErrorKind {
                 | Self::NoSuchRegister
                 | Self::FinalEvents
                 | Self::AcpiTable
+                | Self::TooManySteps
+                | Self::Ended
                 | Self::BufferTooSmall
                 | Self::SavedState
         )
@@ -260,13 +290,16 @@ impl ErrorKind {
 
 impl fmt::Display for ErrorKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.text())
+        match self {
+            Self::RecordLog(kind) => fmt::Display::fmt(kind, f),
+            kind => f.write_str(kind.text()),
+        }
     }
 }
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.kind.text())?;
+        fmt::Display::fmt(&self.kind, f)?;
         if !self.kind.is_at_record() {
             return Ok(());
         }

@@ -58,6 +58,7 @@
 pub mod aael;
 mod bytes;
 pub mod cel;
+pub mod convert;
 mod detect;
 pub mod dstack;
 mod error;

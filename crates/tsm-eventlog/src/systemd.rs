@@ -31,7 +31,7 @@ use crate::registers::RtmrIndex;
 use crate::text::Text;
 
 /// Stands before each record (RFC 7464).
-const RECORD_SEPARATOR: u8 = 0x1E;
+pub(crate) const RECORD_SEPARATOR: u8 = 0x1E;
 
 /// The records of a log. Ends after an error.
 #[derive(Clone, Debug)]

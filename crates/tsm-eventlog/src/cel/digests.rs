@@ -13,6 +13,7 @@ use crate::bytes::Bytes;
 use crate::error::ErrorKind;
 use crate::json::{Cursor, once};
 use crate::limits::Limits;
+use crate::tcg;
 
 /// A digest of a record, of an algorithm that need not be known here.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -36,6 +37,8 @@ enum Repr<'a> {
     Cbor(&'a [u8]),
     /// An array as it is written.
     Json(&'a [u8]),
+    /// Of a TCG event.
+    Tcg(tcg::Digests<'a>),
 }
 
 /// Longest digest of an algorithm that is not known here.
@@ -73,6 +76,11 @@ impl<'a> Digests<'a> {
         Self(Repr::Cbor(maps)).checked(limits)
     }
 
+    /// Those of a TCG event.
+    pub(crate) fn tcg(digests: tcg::Digests<'a>, limits: &Limits) -> Result<Self, ErrorKind> {
+        Self(Repr::Tcg(digests)).checked(limits)
+    }
+
     /// Reads an array of JSON.
     pub(crate) fn json(cursor: &mut Cursor<'a>, limits: &Limits) -> Result<Self, ErrorKind> {
         if cursor.peek()? != b'[' {
@@ -89,6 +97,7 @@ impl<'a> Digests<'a> {
             Repr::Tlv(nested) => IterRepr::Tlv(Tlvs::new(nested)),
             Repr::Cbor(maps) => IterRepr::Cbor(Items::new(maps)),
             Repr::Json(array) => IterRepr::Json(Cursor::new(array.get(1..).unwrap_or_default())),
+            Repr::Tcg(digests) => IterRepr::Tcg(digests.iter()),
         })
     }
 
@@ -178,6 +187,7 @@ enum IterRepr<'a> {
     Cbor(Items<'a>),
     /// Behind the bracket, or behind an object.
     Json(Cursor<'a>),
+    Tcg(tcg::DigestsIter<'a>),
 }
 
 impl<'a> DigestsIter<'a> {
@@ -199,6 +209,11 @@ impl<'a> DigestsIter<'a> {
                     return None;
                 }
                 cbor_digest(maps)
+            }
+            IterRepr::Tcg(digests) => {
+                let (id, digest) = digests.next()?;
+                let algorithm = Label::Number(u64::from(id));
+                Ok(RecordedDigest { algorithm, digest: Bytes::raw(digest) })
             }
             IterRepr::Json(cursor) => {
                 match cursor.peek() {

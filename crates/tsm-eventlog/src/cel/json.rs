@@ -191,19 +191,9 @@ pub(super) fn write(out: &mut dyn Out, record: &Record<'_>) -> Result<()> {
     };
     out.put(name)?;
     out.put_number(u64::from(index))?;
-    out.put(b",\"digests\":[")?;
-    for (index, one) in record.digests.iter().enumerate() {
-        out.put(if index == 0 { b"{\"hashAlg\":" } else { b",{\"hashAlg\":" })?;
-        match (one.name(), one.algorithm) {
-            (Some(name), _) => put_text(out, name.into())?,
-            (None, Label::Name(name)) => put_text(out, name)?,
-            (None, Label::Number(id)) => out.put_number(id)?,
-        }
-        out.put(b",\"digest\":")?;
-        put_hex(out, one.digest)?;
-        out.put(b"}")?;
-    }
-    out.put(b"],\"content_type\":")?;
+    out.put(b",\"digests\":")?;
+    put_digests(out, record.digests)?;
+    out.put(b",\"content_type\":")?;
     match (record.content.number(), record.content) {
         (Some(number), _) => put_label(out, number, &TYPES)?,
         (None, Content::Other(Other { content_type: Label::Name(name), .. })) => {
@@ -214,6 +204,23 @@ pub(super) fn write(out: &mut dyn Out, record: &Record<'_>) -> Result<()> {
     out.put(b",\"content\":")?;
     write_content(out, &record.content)?;
     out.put(b"}")
+}
+
+/// The digests of a record, as an array.
+pub(crate) fn put_digests(out: &mut dyn Out, digests: Digests<'_>) -> Result<()> {
+    out.put(b"[")?;
+    for (index, one) in digests.iter().enumerate() {
+        out.put(if index == 0 { &b"{\"hashAlg\":"[..] } else { b",{\"hashAlg\":" })?;
+        match (one.name(), one.algorithm) {
+            (Some(name), _) => put_text(out, name.into())?,
+            (None, Label::Name(name)) => put_text(out, name)?,
+            (None, Label::Number(id)) => out.put_number(id)?,
+        }
+        out.put(b",\"digest\":")?;
+        put_hex(out, one.digest)?;
+        out.put(b"}")?;
+    }
+    out.put(b"]")
 }
 
 fn write_content(out: &mut dyn Out, content: &Content<'_>) -> Result<()> {

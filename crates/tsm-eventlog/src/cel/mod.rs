@@ -53,6 +53,7 @@ pub use content::{
 pub use cos::{Cos, CosKind};
 pub(crate) use digests::hex;
 pub use digests::{Digests, DigestsIter, RecordedDigest};
+pub(crate) use json::put_digests;
 pub use log::{Encoding, Log};
 pub use record::{Check, Label, Record, Register, UntrustedRecord};
 pub(crate) use replay::sealed::{Effect, Replayed as ReplayedSeal};

@@ -91,6 +91,46 @@ impl Sink for Hasher {
     }
 }
 
+/// The front of a slice.
+pub(crate) struct Front<'o> {
+    out: &'o mut [u8],
+    len: usize,
+    overflow: bool,
+}
+
+impl<'o> Front<'o> {
+    pub(crate) const fn new(out: &'o mut [u8]) -> Self {
+        Self { out, len: 0, overflow: false }
+    }
+
+    /// What was put in, or `None` if it did not fit.
+    pub(crate) fn into_filled(self) -> Option<&'o [u8]> {
+        self.out.get(..self.len).filter(|_| !self.overflow)
+    }
+
+    fn reserve(&mut self, bytes: usize) -> Option<&mut [u8]> {
+        let end = self.len.saturating_add(bytes);
+        let room = self.out.get_mut(self.len..end);
+        match room {
+            Some(_) => self.len = end,
+            None => self.overflow = true,
+        }
+        room
+    }
+}
+
+impl Sink for Front<'_> {
+    fn raw(&mut self, bytes: &[u8]) {
+        if let Some(room) = self.reserve(bytes.len()) {
+            copy(bytes, room);
+        }
+    }
+
+    fn hex(&mut self, digits: &[u8]) -> bool {
+        self.reserve(digits.len() / 2).is_none_or(|room| hex::decode(digits, room))
+    }
+}
+
 /// Puts together the template data of a line from the text of its fields.
 ///
 /// Returns whether the text fits the template.

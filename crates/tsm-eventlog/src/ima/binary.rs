@@ -220,7 +220,7 @@ impl<'a> Binary<'a> {
 impl Body<'_> {
     fn is_hashed_to(&self, recorded: &Recorded<'_>) -> bool {
         let mut scratch = super::assemble::Scratch::new();
-        let Body::Legacy { digest, name } = self else { return false };
+        let Body::Legacy { digest, name, .. } = self else { return false };
         super::assemble::from_pair(digest, name, &mut scratch)
             && scratch.filled().is_some_and(|data| recorded.is(&recorded.algorithm.hash(data)))
     }
@@ -281,7 +281,7 @@ impl<'a> Cut<'a> {
         if length > LEGACY_NAME {
             return Err(ErrorKind::Field);
         }
-        Ok(Body::Legacy { digest, name: self.bytes(length)? })
+        Ok(Body::Legacy { digest, name: self.bytes(length)?, endian: self.endian })
     }
 }
 

@@ -73,7 +73,7 @@ impl Recorded<'_> {
 #[derive(Clone, Copy)]
 pub(crate) enum Body<'a> {
     Data { data: &'a [u8], endian: Endian },
-    Legacy { digest: &'a [u8], name: &'a [u8] },
+    Legacy { digest: &'a [u8], name: &'a [u8], endian: Endian },
     Text { text: &'a [u8], template: Template, endian: Endian },
 }
 
@@ -119,6 +119,28 @@ impl<'a> UntrustedEntry<'a> {
             Body::Data { data, .. } => Some(data),
             _ => None,
         }
+    }
+
+    /// Copies the template data as a binary list has it to the front of `out`: the fields with their
+    /// lengths; in the template `ima` the digest, then the name with its length. `None` if `out` is
+    /// too small.
+    #[must_use]
+    pub fn copy_template_data<'o>(&self, out: &'o mut [u8]) -> Option<&'o [u8]> {
+        let mut room = assemble::Front::new(out);
+        let (endian, is_legacy) = match &self.body {
+            Body::Data { endian, .. } => (*endian, false),
+            Body::Legacy { endian, .. } => (*endian, true),
+            Body::Text { template, endian, .. } => (*endian, template.is_legacy()),
+        };
+        if is_legacy {
+            let (digest, name) = (self.file_digest()?, self.name()?);
+            room.raw(digest.value.copy_to(&mut [0; Digest::MAX])?);
+            room.raw(&endian.u32_bytes(u32::try_from(name.len()).ok()?));
+            room.raw(name);
+        } else if !self.assemble(&mut room) {
+            return None; // readers refuse text that does not fit
+        }
+        room.into_filled()
     }
 
     /// The fields, typed.
@@ -228,7 +250,7 @@ impl<'a> UntrustedEntry<'a> {
                 sink.raw(data);
                 true
             }
-            Body::Legacy { digest, name } => assemble::from_pair(digest, name, sink),
+            Body::Legacy { digest, name, .. } => assemble::from_pair(digest, name, sink),
             Body::Text { text, template, endian } => {
                 assemble::from_text(template, text, *endian, sink)
             }
@@ -238,7 +260,7 @@ impl<'a> UntrustedEntry<'a> {
     fn source(&self) -> Source<'a> {
         match self.body {
             Body::Data { data, endian } => Source::Data(data, endian),
-            Body::Legacy { digest, name } => Source::Pair(digest, name),
+            Body::Legacy { digest, name, .. } => Source::Pair(digest, name),
             Body::Text { text, .. } => Source::Text(Some(text)),
         }
     }

@@ -44,6 +44,7 @@ pub use binary::{Binary, KexecHeader, Layout};
 pub use entry::{Check, Entry, Fields, UntrustedEntry};
 pub use field::{Field, FileDigest, Value};
 pub use list::{Endian, List};
+pub(crate) use register::Banks;
 pub use register::{Bank, BankRule, Match, Register};
 pub use replay::{Entries, Finished, Replay};
 pub use template::{FieldId, MAX_FIELDS, MAX_NAME, Template};

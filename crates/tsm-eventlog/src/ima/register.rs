@@ -5,6 +5,7 @@ pub use tsm_core::replay::Match;
 use tsm_core::{Algorithm, Digest};
 
 use super::entry::{Check, UntrustedEntry};
+use crate::error::{Error, ErrorKind};
 
 /// What the kernel extends a bank with (Linux `ima_queue.c`, `ima_crypto.c`).
 ///
@@ -47,12 +48,57 @@ impl Bank {
         Self { algorithm, rule }
     }
 
+    /// What a record that is no violation extends. Hashes the template data.
+    pub(crate) fn digest(&self, entry: &UntrustedEntry<'_>) -> Digest {
+        match self.rule {
+            BankRule::Hashed => entry.hash(self.algorithm),
+            BankRule::PaddedSha1 | BankRule::PaddedSha1Legacy => {
+                padded(self.algorithm, &entry.hash(Algorithm::Sha1))
+            }
+        }
+    }
+
     /// What a violation extends.
     pub(crate) fn violation(&self) -> Digest {
         match self.rule {
             BankRule::Hashed | BankRule::PaddedSha1 => Digest::ones(self.algorithm),
             BankRule::PaddedSha1Legacy => padded(self.algorithm, &Digest::ones(Algorithm::Sha1)),
         }
+    }
+}
+
+/// The banks of a list's records, each once.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Banks([Option<Bank>; Algorithm::MAX]);
+
+impl Banks {
+    pub(crate) fn new(banks: &[Bank]) -> Result<Self, Error> {
+        let error = Error::call(ErrorKind::Banks);
+        let mut all = [None; Algorithm::MAX];
+        for (index, bank) in banks.iter().enumerate() {
+            let before = banks.get(..index).unwrap_or_default();
+            if before.iter().any(|other| other.algorithm == bank.algorithm) {
+                return Err(error);
+            }
+            *all.get_mut(index).ok_or(error)? = Some(*bank);
+        }
+        if banks.is_empty() { Err(error) } else { Ok(Self(all)) }
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Bank> {
+        self.0.iter().flatten()
+    }
+
+    pub(super) const fn into_array(self) -> [Option<Bank>; Algorithm::MAX] {
+        self.0
+    }
+
+    /// What a record that is no violation extends each bank with, and how many banks there are.
+    pub(crate) fn digests(&self, entry: &UntrustedEntry<'_>) -> ([Digest; Algorithm::MAX], usize) {
+        let mut digests = [Digest::zeros(Algorithm::Sha1); Algorithm::MAX];
+        let slots = digests.iter_mut().zip(self.iter());
+        let count = slots.map(|(digest, bank)| *digest = bank.digest(entry)).count();
+        (digests, count)
     }
 }
 

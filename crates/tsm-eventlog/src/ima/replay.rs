@@ -11,7 +11,7 @@ use super::MAX_PCR;
 use super::assemble::{Scratch, TemplateData};
 use super::entry::{Check, Entry, UntrustedEntry};
 use super::list::List;
-use super::register::{Bank, BankRule, Match, Register, padded};
+use super::register::{Bank, BankRule, Banks, Match, Register, padded};
 use crate::error::{Error, ErrorKind, Position};
 
 /// Recomputes PCR values from a list.
@@ -46,18 +46,7 @@ impl<const PCRS: usize> Replay<PCRS> {
     ///
     /// [`ErrorKind::Banks`] if there is no bank, or an algorithm twice.
     pub fn new(banks: &[Bank]) -> Result<Self, Error> {
-        let error = Error::call(ErrorKind::Banks);
-        let mut all = [None; Algorithm::MAX];
-        for (index, bank) in banks.iter().enumerate() {
-            let before = banks.get(..index).unwrap_or_default();
-            if before.iter().any(|other| other.algorithm == bank.algorithm) {
-                return Err(error);
-            }
-            *all.get_mut(index).ok_or(error)? = Some(*bank);
-        }
-        if banks.is_empty() {
-            return Err(error);
-        }
+        let all = Banks::new(banks)?.into_array();
         Ok(Self { banks: all, registers: [None; PCRS], position: Position::START, covered: None })
     }
 

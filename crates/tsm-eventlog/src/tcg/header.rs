@@ -43,6 +43,8 @@ pub struct SpecId<'a> {
     pub algorithms: AlgorithmList<'a>,
     /// Bytes of the vendor's choice, at most 255.
     pub vendor_info: &'a [u8],
+    /// The record that it was read from.
+    pub(crate) record: &'a [u8],
 }
 
 impl<'a> SpecId<'a> {
@@ -115,6 +117,7 @@ impl<'a> SpecId<'a> {
             uintn_size,
             algorithms,
             vendor_info,
+            record: bytes.get(..bytes.len().saturating_sub(rest.len())).unwrap_or_default(),
         };
         Ok((header, rest))
     }

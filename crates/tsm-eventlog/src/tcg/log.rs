@@ -405,6 +405,13 @@ pub(crate) fn detect_sha1(bytes: &[u8]) -> Option<Format> {
     Log::sha1(bytes).is_plausible().then_some(Format::TcgSha1)
 }
 
+impl UntrustedEvent<'_> {
+    /// Whether it is one more Spec ID event.
+    pub(crate) const fn is_repeated_header(&self) -> bool {
+        self.is_header
+    }
+}
+
 /// Whether all bytes are `byte`.
 fn is_all(bytes: &[u8], byte: u8) -> bool {
     // Chunks of fixed size let the compiler look at all their bytes at once.
