@@ -68,6 +68,7 @@ mod limits;
 mod out;
 pub mod registers;
 mod saved;
+pub mod sequence;
 pub mod systemd;
 pub mod tcg;
 mod text;

@@ -270,9 +270,9 @@ fn logs_of_systemd_pcrlock() {
 fn aael_logs() {
     let rtmr3 = RegisterIndex::from(RtmrIndex::new(3).unwrap());
     let ccmr = cel::Register::CcMr(4);
-    for name in ["AAEL_data_1", "AAEL_data_2", "AAEL_data_3"] {
-        let Some(bytes) = file(&format!("trustee-history/aael/{name}")) else { return };
-        let log = || aael::Log::open(&bytes, ccmr).unwrap();
+    let logs = files("trustee-history/aael");
+    for (_, bytes) in logs.iter().filter(|(name, _)| name.starts_with("AAEL_data")) {
+        let log = || aael::Log::open(bytes, ccmr).unwrap();
         let bank = log().init().algorithm();
         let mut known = cel::Replay::<1>::new(&[bank]).unwrap();
         known.start(ccmr, log().init()).unwrap();

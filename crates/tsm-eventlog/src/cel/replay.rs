@@ -60,6 +60,8 @@ impl sealed::Replayed for UntrustedRecord<'_> {
         let is_first = record.register == Register::Pcr(0);
         if !record.is_measured() {
             let locality = record.content.startup_locality().filter(|_| is_first);
+            // No others are known; a TCG log's replay takes these alone, too.
+            let locality = locality.filter(|locality| matches!(locality, 0 | 3 | 4));
             return locality.map_or(Effect::None, Effect::Starts);
         }
         let mut digests = [None; Algorithm::MAX];
@@ -101,8 +103,8 @@ impl sealed::Replayed for UntrustedRecord<'_> {
 /// # Contract
 ///
 /// Registers start at zero, PCRs 17 to 22 with ones, if nothing else was said by the caller
-/// ([`start`](Self::start)) or, for PCR 0, by the log (`StartupLocality`, an H-CRTM event) before its
-/// first record that extends it. Records without a digest of a bank do not extend it. Work is one hash
+/// ([`start`](Self::start)) or, for PCR 0, by the log (the first `StartupLocality` of 0, 3 or 4, an
+/// H-CRTM event) before its first record that extends it. Records without a digest of a bank do not extend it. Work is one hash
 /// for each record and bank.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Replay<const REGISTERS: usize = 16> {
@@ -219,19 +221,25 @@ impl<const REGISTERS: usize> Replay<REGISTERS> {
     pub fn push(&mut self, record: &impl Replayed) -> Result<(), Error> {
         // By reference: moving the digests about costs as much as finding them.
         let effect = record.effect(&self.banks);
-        let (starts, digests) = match &effect {
-            Effect::None => return Ok(()),
-            Effect::Starts(number) => (Some(*number), None),
-            Effect::Extends(digests) => (None, Some(digests)),
-            Effect::StartsAndExtends(number, digests) => (Some(*number), Some(digests)),
-        };
+        if let Effect::None = effect {
+            return Ok(());
+        }
         let error = |kind| Error::new(kind, record.position());
         let state = self.state_for(record.register()).map_err(error)?;
-        if let Some(number) = starts.filter(|_| state.records == 0) {
-            state.starts(number);
-        }
-        if let Some(digests) = digests {
-            state.extend(digests);
+        let is_first = state.records == 0;
+        match &effect {
+            Effect::Starts(number) if is_first && !state.is_told => {
+                state.is_told = true;
+                state.starts(*number);
+            }
+            Effect::None | Effect::Starts(_) => {}
+            Effect::Extends(digests) => state.extend(digests),
+            Effect::StartsAndExtends(number, digests) => {
+                if is_first {
+                    state.starts(*number);
+                }
+                state.extend(digests);
+            }
         }
         Ok(())
     }
@@ -291,6 +299,8 @@ pub struct RegisterState {
     register: Register,
     records: u64,
     slots: [Option<Slot>; Algorithm::MAX],
+    /// Whether the log has told the locality that counts.
+    is_told: bool,
     is_cut: bool,
 }
 
@@ -304,7 +314,8 @@ impl RegisterState {
             digests: 0,
             matched: None,
         };
-        Self { register, records: 0, slots: banks.map(|bank| bank.map(slot)), is_cut: false }
+        let slots = banks.map(|bank| bank.map(slot));
+        Self { register, records: 0, slots, is_told: false, is_cut: false }
     }
 
     /// Which it is.

@@ -85,6 +85,11 @@ impl Banks {
         if banks.is_empty() { Err(error) } else { Ok(Self(all)) }
     }
 
+    /// Some of banks that were checked.
+    pub(crate) const fn of(banks: [Option<Bank>; Algorithm::MAX]) -> Self {
+        Self(banks)
+    }
+
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Bank> {
         self.0.iter().flatten()
     }
