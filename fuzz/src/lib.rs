@@ -8,9 +8,13 @@
 //!
 //! `tests/seeds.rs` runs every seed through its target on any toolchain.
 
+mod aael;
 mod append;
 mod capi;
+mod cel;
+mod convert;
 mod detect;
+mod dstack;
 mod event_data;
 mod ima;
 mod ima_ascii;
@@ -19,20 +23,28 @@ pub mod input;
 mod model;
 mod record_reader;
 mod replay;
+mod sequence;
 mod sim_state;
+mod systemd;
 mod tcg;
 mod tree;
 mod virtual_fold;
 
+pub use aael::aael;
 pub use append::append;
 pub use capi::capi;
+pub use cel::cel;
+pub use convert::convert;
 pub use detect::detect;
+pub use dstack::dstack;
 pub use event_data::event_data;
 pub use ima_ascii::ima_ascii;
 pub use ima_binary::ima_binary;
 pub use record_reader::record_reader;
 pub use replay::replay;
+pub use sequence::sequence;
 pub use sim_state::sim_state;
+pub use systemd::systemd;
 pub use tcg::tcg;
 pub use tree::tree;
 pub use virtual_fold::virtual_fold;
@@ -41,15 +53,21 @@ pub use virtual_fold::virtual_fold;
 #[must_use]
 pub fn target(name: &str) -> Option<fn(&[u8])> {
     Some(match name {
+        "aael" => aael,
         "append" => append,
         "capi" => capi,
+        "cel" => cel,
+        "convert" => convert,
         "detect" => detect,
+        "dstack" => dstack,
         "event_data" => event_data,
         "ima_ascii" => ima_ascii,
         "ima_binary" => ima_binary,
         "record_reader" => record_reader,
         "replay" => replay,
+        "sequence" => sequence,
         "sim_state" => sim_state,
+        "systemd" => systemd,
         "tcg" => tcg,
         "tree" => tree,
         "virtual_fold" => virtual_fold,
