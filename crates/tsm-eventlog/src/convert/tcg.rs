@@ -47,22 +47,24 @@ pub enum TcgHeader<'h> {
 ///
 /// At the event: [`ErrorKind::MissingDigest`] if it is measured and lacks a digest that the header
 /// lists (a bank that is unknown from there on would become one that was not extended);
-/// [`Reason::SecondHeader`]; [`Reason::Register`] for [`Platform::CcaMonitor`], whose numbers are
-/// neither; [`ErrorKind::DigestList`] for digests that CEL cannot have; what the target refuses.
-/// [`ErrorKind::Trailing`] if something stands behind the log's end; what is wrong with the log.
+/// [`Reason::SecondHeader`]; [`ErrorKind::DigestList`] for digests that CEL cannot have; what the target refuses.
+/// [`ErrorKind::Trailing`] if something stands behind the log's end; what is wrong with the log. At the
+/// beginning, [`Reason::Register`] for [`Platform::CcaMonitor`], several of whose numbers mean one
+/// register.
 pub fn tcg_to_cel(
     mut log: Log<'_>,
     platform: Platform,
     numbering: Numbering,
     to: &mut cel::Writer<'_>,
 ) -> Result<(), Error> {
+    has_registers(platform)?;
     let mut numbers = Numbers::new(numbering);
     let listed = log.algorithms().len();
     let header = log.header().copied();
     if let Some((front, data)) = header.and_then(|h| h.record.split_at_checked(SHA1_RECORD)) {
         let error = |kind| Error::new(kind, Position::START);
         let index = header.map_or(0, |header| header.index);
-        let register = register(platform, index).map_err(error)?;
+        let register = register(platform, index);
         let digest = front.get(8..28).and_then(|d| Digest::from_bytes(Algorithm::Sha1, d));
         let digests = [digest.unwrap_or(Digest::zeros(Algorithm::Sha1))];
         let recnum = numbers.next(register).map_err(error)?;
@@ -81,7 +83,7 @@ pub fn tcg_to_cel(
         if !event.is_no_action() && digests.len() != listed {
             return Err(error(ErrorKind::MissingDigest));
         }
-        let register = register(platform, event.index()).map_err(error)?;
+        let register = register(platform, event.index());
         let recnum = numbers.next(register).map_err(error)?;
         let digests = Digests::tcg(digests, &Limits::DEFAULT).map_err(error)?;
         let event_type = event.event_type().into();
@@ -109,6 +111,7 @@ pub fn cel_to_tcg(
     header: &TcgHeader<'_>,
     to: &mut Output<'_>,
 ) -> Result<(), Error> {
+    has_registers(platform)?;
     let mut numbers = Numbers::new(numbering);
     let mut target = Target::new(header, to)?;
     for record in log {
@@ -124,17 +127,23 @@ pub fn cel_to_tcg(
     Ok(())
 }
 
-fn register(platform: Platform, index: u32) -> Result<Register, ErrorKind> {
+/// Each of a platform's numbers must be one register in CEL.
+fn has_registers(platform: Platform) -> Result<(), Error> {
     match platform {
-        Platform::Tpm => Ok(Register::Pcr(index)),
-        Platform::CcaMonitor => Err(not_carried(Reason::Register)),
-        _ => Ok(Register::CcMr(index)),
+        Platform::CcaMonitor => Err(Error::call(not_carried(Reason::Register))),
+        _ => Ok(()),
     }
 }
 
-fn index(platform: Platform, register: Register) -> Result<u32, ErrorKind> {
+const fn register(platform: Platform, index: u32) -> Register {
+    match platform {
+        Platform::Tpm => Register::Pcr(index),
+        _ => Register::CcMr(index),
+    }
+}
+
+const fn index(platform: Platform, register: Register) -> Result<u32, ErrorKind> {
     match (platform, register) {
-        (Platform::CcaMonitor, _) => Err(not_carried(Reason::Register)),
         (Platform::Tpm, Register::Pcr(index)) => Ok(index),
         (Platform::Tpm, _) => Err(not_carried(Reason::Register)),
         (_, Register::CcMr(index)) => Ok(index),
