@@ -350,6 +350,34 @@ fn full_targets() {
     }
 }
 
+/// Another program's replay of the events, and what it says of a record.
+#[test]
+fn tpm2_eventlog_replays_it() {
+    let start = zeros(&[Algorithm::Sha1, A]);
+    let lines = vec![b"mr_ima extend nothing".to_vec(), b"com.example/agent start".to_vec()];
+    let (log, values) = record_log(&start, &[(true, lines)]);
+    let mut area = [0; 4096];
+    let mut writer = Writer::new(&mut area, &NewHeader::tpm(&[Algorithm::Sha1, A])).unwrap();
+    let pcr = PcrIndex::new(12).unwrap().into();
+    let layout = RecordLayout::new(&start);
+    records_to_tcg(&log, &layout, (Platform::Tpm, pcr), &mut writer).unwrap();
+    let path = std::env::temp_dir().join(format!("tsm-records-{}", std::process::id()));
+    std::fs::write(&path, writer.as_bytes()).unwrap();
+    let output = std::process::Command::new("tpm2_eventlog").arg(&path).output();
+    std::fs::remove_file(&path).unwrap();
+    let Ok(output) = output else {
+        eprintln!("SKIPPED: no tpm2_eventlog (tpm2-tools)");
+        return;
+    };
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert!(output.status.success(), "{text}");
+    for value in values {
+        let hex = tsm_core::hex::Hex(value.as_bytes()).to_string();
+        assert!(text.contains(&format!("12 : 0x{hex}")), "{text}");
+    }
+    assert!(text.contains("\"com.example/agent start\""), "{text}");
+}
+
 fn record() -> impl Strategy<Value = Vec<u8>> {
     let bytes = prop_oneof![
         proptest::collection::vec(any::<u8>(), 1..40),

@@ -464,6 +464,13 @@ fn a_hidden_record() {
     assert_eq!(withheld, Withheld::NotAccounted);
 }
 
+/// What the documentation says of the state.
+#[test]
+fn size() {
+    let step = size_of::<Sequence<'_, 9>>() - size_of::<Sequence<'_, 8>>();
+    assert!((300..700).contains(&step), "{step}");
+}
+
 #[test]
 fn calls() {
     let new = |banks: &[Algorithm], begin: Begin<'_>| {

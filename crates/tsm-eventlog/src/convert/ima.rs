@@ -46,15 +46,12 @@ pub fn ima_to_cel<'a>(
         let error = |kind| Error::new(kind, entry.position());
         let (digests, count) = digests(&entry, &banks).map_err(error)?;
         let digests = digests.get(..count).unwrap_or_default().into();
-        let name = str::from_utf8(entry.template_name()).unwrap_or_default().into();
+        let name = str::from_utf8(entry.template_name());
+        let name = name.map_err(|_| error(ErrorKind::TemplateName))?.into();
         let mut legacy = [0; LEGACY];
-        let data = match entry.template_data() {
-            Some(data) => data,
-            None if name == "ima" => entry.copy_template_data(&mut legacy).unwrap_or_default(),
-            None => entry
-                .copy_template_data(scratch)
-                .ok_or(error(ErrorKind::NotCarried(Reason::Scratch)))?,
-        };
+        let room = if name == "ima" { &mut legacy[..] } else { &mut *scratch };
+        let data = entry.template_data().or_else(|| entry.copy_template_data(room));
+        let data = data.ok_or(error(ErrorKind::NotCarried(Reason::Scratch)))?;
         let content = Content::ImaTemplate { name, data: Bytes::raw(data) };
         let register = Register::Pcr(entry.pcr());
         let recnum = numbers.next(register).map_err(error)?;

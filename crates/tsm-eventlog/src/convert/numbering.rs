@@ -9,6 +9,8 @@ use crate::error::ErrorKind;
 ///
 /// Other formats have no numbers. So whoever converts into CEL chooses, and whoever converts from it
 /// names what the log has; a record with another number is refused, since it would be lost.
+///
+/// Each call counts anew: to append a second log to the same writer, say where its count begins.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 #[non_exhaustive]
 pub enum Numbering {

@@ -38,7 +38,8 @@ pub enum TcgHeader<'h> {
     Sha1,
 }
 
-/// Appends the records of a firmware log to a canonical event log, the Spec ID event first.
+/// Appends the records of a firmware log to a canonical event log, the Spec ID event first (but not
+/// if the log was [skipped](Log::skip_to) to a later event).
 ///
 /// Events of the type `EV_NO_ACTION` are carried like any other, so that the start-up locality is
 /// there. `platform` says what the log's numbers mean: PCRs of a TPM, or CC measurement registers.
@@ -60,7 +61,8 @@ pub fn tcg_to_cel(
     has_registers(platform)?;
     let mut numbers = Numbers::new(numbering);
     let listed = log.algorithms().len();
-    let header = log.header().copied();
+    // Not if it was skipped: then it is a later part of the log.
+    let header = log.header().copied().filter(|_| log.next_position().record == 1);
     if let Some((front, data)) = header.and_then(|h| h.record.split_at_checked(SHA1_RECORD)) {
         let error = |kind| Error::new(kind, Position::START);
         let index = header.map_or(0, |header| header.index);

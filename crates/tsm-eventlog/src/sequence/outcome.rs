@@ -25,8 +25,8 @@ pub enum Authenticated {
     /// They are the values after a part of them: the register was read before the rest was extended,
     /// or the rest is made up.
     Prefix {
-        /// The log in which they were met last, counted from 0. If it was at its beginning, which is
-        /// the end of the one before, that one.
+        /// The log in which they were met last, counted from 0. At the border of two logs it may be
+        /// either.
         step: usize,
         /// Records of that log, of whatever register, before the place.
         records: u64,
