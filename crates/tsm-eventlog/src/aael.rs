@@ -28,7 +28,7 @@ use crate::bytes::find;
 use crate::cel::{Effect, Register, ReplayedSeal};
 use crate::error::{Error, ErrorKind, Position};
 use crate::limits::Limits;
-use crate::out::{Out, Room};
+use crate::out::{Out, written};
 
 /// What an application had the agent measure.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -132,16 +132,6 @@ pub fn write_init(start: Digest, out: &mut [u8]) -> Result<&[u8], Error> {
         out.put_hex(crate::bytes::Bytes::raw(start.as_bytes()))?;
         out.put(b"\n")
     })
-}
-
-fn written(
-    out: &mut [u8],
-    write: impl FnOnce(&mut dyn Out) -> Result<(), ErrorKind>,
-) -> Result<&[u8], Error> {
-    let mut room = Room::new(out);
-    write(&mut room).map_err(Error::call)?;
-    let used = room.used;
-    Ok(out.get(..used).unwrap_or_default())
 }
 
 /// The data of a TCG2 event of the type `EV_EVENT_TAG` that holds an event of the agent.

@@ -69,6 +69,7 @@ mod out;
 pub mod registers;
 mod saved;
 pub mod sequence;
+mod slots;
 pub mod systemd;
 pub mod tcg;
 mod text;

@@ -5,7 +5,7 @@ use tsm_core::hex;
 use tsm_core::{Algorithm, Digest, Hasher};
 
 use crate::bytes::Bytes;
-use crate::error::ErrorKind;
+use crate::error::{Error, ErrorKind};
 
 /// Takes bytes.
 pub(crate) trait Out {
@@ -78,6 +78,17 @@ impl Out for Room<'_> {
         self.used = end;
         Ok(())
     }
+}
+
+/// What `write` writes, at the front of `out`.
+pub(crate) fn written(
+    out: &mut [u8],
+    write: impl FnOnce(&mut dyn Out) -> Result<(), ErrorKind>,
+) -> Result<&[u8], Error> {
+    let mut room = Room::new(out);
+    write(&mut room).map_err(Error::call)?;
+    let used = room.used;
+    Ok(out.get(..used).unwrap_or_default())
 }
 
 /// Only counts.

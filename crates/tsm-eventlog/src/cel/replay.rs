@@ -11,6 +11,7 @@ use tsm_core::{Algorithm, Digest};
 use super::content::{Content, EventLabel};
 use super::record::{Register, UntrustedRecord};
 use crate::error::{Error, ErrorKind};
+use crate::slots::compared;
 use crate::tcg::EventType;
 
 pub(crate) mod sealed {
@@ -371,17 +372,8 @@ impl RegisterState {
     }
 
     fn slot_result(&self, slot: &Slot) -> Match {
-        match (slot.expected, slot.matched) {
-            (None, _) => Match::Unchecked,
-            (Some(_), None) => Match::Mismatch,
-            (Some(_), Some((_, matched))) => {
-                let beyond = self.records.saturating_sub(matched);
-                match beyond.saturating_add(u64::from(self.is_cut)) {
-                    0 => Match::Complete,
-                    beyond => Match::Prefix { matched, beyond },
-                }
-            }
-        }
+        let matched = slot.matched.map(|(_, digests)| digests);
+        compared(slot.expected.is_some(), matched, self.records, self.is_cut)
     }
 
     fn starts(&mut self, number: u8) {

@@ -24,7 +24,7 @@ use crate::cel::{Check, Effect, Register, ReplayedSeal, hex};
 use crate::error::{Error, ErrorKind, Position};
 use crate::json::{Cursor, once, put_text};
 use crate::limits::Limits;
-use crate::out::{Out, Room, hash};
+use crate::out::{Out, hash, written};
 use crate::tcg::EventType;
 use crate::text::Text;
 
@@ -138,16 +138,6 @@ impl<'a> Event<'a> {
             Version::Other(_) => Err(ErrorKind::NotRepresentable),
         }
     }
-}
-
-fn written(
-    out: &mut [u8],
-    write: impl FnOnce(&mut dyn Out) -> Result<(), ErrorKind>,
-) -> Result<&[u8], Error> {
-    let mut room = Room::new(out);
-    write(&mut room).map_err(Error::call)?;
-    let used = room.used;
-    Ok(out.get(..used).unwrap_or_default())
 }
 
 /// The lines of the guest's log. Ends after an error. Blank lines are passed over.

@@ -6,6 +6,7 @@ use tsm_core::{Algorithm, Digest};
 
 use super::entry::{Check, UntrustedEntry};
 use crate::error::{Error, ErrorKind};
+use crate::slots::{Slot, Slots};
 
 /// What the kernel extends a bank with (Linux `ima_queue.c`, `ima_crypto.c`).
 ///
@@ -115,37 +116,6 @@ pub(crate) fn padded(algorithm: Algorithm, sha1: &Digest) -> Digest {
     Digest::from_bytes(algorithm, bytes).unwrap_or(Digest::zeros(algorithm))
 }
 
-/// How many records an expected value covers; `None` if it contradicts the list or is missing.
-const fn covered(found: Match, entries: u64) -> Option<u64> {
-    match found {
-        Match::Complete => Some(entries),
-        Match::Prefix { matched, .. } => Some(matched),
-        Match::Mismatch | Match::Unchecked => None,
-    }
-}
-
-/// One bank of a PCR.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Slot {
-    pub(crate) value: Digest,
-    pub(crate) expected: Option<Digest>,
-    /// Records after which the value was the expected one.
-    pub(crate) matched: Option<u64>,
-}
-
-impl Slot {
-    const fn new(algorithm: Algorithm) -> Self {
-        Self { value: Digest::zeros(algorithm), expected: None, matched: None }
-    }
-
-    #[inline]
-    pub(crate) fn compare(&mut self, entries: u64) {
-        if self.expected.as_ref().is_some_and(|expected| *expected == self.value) {
-            self.matched = Some(entries);
-        }
-    }
-}
-
 /// A PCR that the list uses, or for which a start value or an expected value was set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Register {
@@ -153,14 +123,15 @@ pub struct Register {
     pub(crate) entries: u64,
     pub(crate) violations: u64,
     pub(crate) boot_aggregates: u64,
-    pub(crate) slots: [Option<Slot>; Algorithm::MAX],
+    pub(crate) slots: Slots,
     /// Whether the list ended in an error.
     pub(crate) is_cut: bool,
 }
 
 impl Register {
     pub(crate) fn new(pcr: u32, banks: &[Option<Bank>; Algorithm::MAX]) -> Self {
-        let slots = banks.map(|bank| bank.map(|bank| Slot::new(bank.algorithm)));
+        let banks = banks.map(|bank| bank.map(|bank| bank.algorithm));
+        let slots = Slots::new(&banks, Digest::zeros);
         Self { pcr, entries: 0, violations: 0, boot_aggregates: 0, slots, is_cut: false }
     }
 
@@ -192,63 +163,37 @@ impl Register {
     /// The value after all records so far; `None` if the bank is not replayed.
     #[must_use]
     pub fn value(&self, algorithm: Algorithm) -> Option<Digest> {
-        self.slot(algorithm).map(|slot| slot.value)
+        self.slots.of(algorithm).map(|slot| slot.value)
     }
 
     /// The expected value, if one was set.
     #[must_use]
     pub fn expected(&self, algorithm: Algorithm) -> Option<Digest> {
-        self.slot(algorithm)?.expected
+        self.slots.of(algorithm)?.expected
     }
 
     /// How the records so far relate to the expected value.
     #[must_use]
     pub fn result(&self, algorithm: Algorithm) -> Match {
-        self.slot(algorithm).map_or(Match::Unchecked, |slot| self.slot_result(slot))
+        self.slots.result(algorithm, self.entries, self.is_cut)
     }
 
     /// The results of the banks that have an expected value.
     pub fn results(&self) -> impl Iterator<Item = (Algorithm, Match)> {
-        let slots = self.slots.iter().flatten().filter(|slot| slot.expected.is_some());
-        slots.map(|slot| (slot.value.algorithm(), self.slot_result(slot)))
+        self.slots.results(self.entries, self.is_cut)
     }
 
     /// How many records all expected values cover: 0 if one of them contradicts the list or if
     /// there is none.
     #[must_use]
     pub fn covered(&self) -> u64 {
-        self.results()
-            .map(|(_, result)| covered(result, self.entries).unwrap_or(0))
-            .min()
-            .unwrap_or(0)
+        self.slots.covered()
     }
 
     /// Whether every bank that has an expected value has it now.
     pub(crate) fn is_at_expected(&self) -> bool {
         let is_at = |slot: &Slot| slot.expected.is_none_or(|expected| expected == slot.value);
-        self.slots.iter().flatten().all(is_at)
-    }
-
-    fn slot_result(&self, slot: &Slot) -> Match {
-        match (slot.expected, slot.matched) {
-            (None, _) => Match::Unchecked,
-            (Some(_), None) => Match::Mismatch,
-            (Some(_), Some(matched)) => {
-                let beyond = self.entries.saturating_sub(matched);
-                match beyond.saturating_add(u64::from(self.is_cut)) {
-                    0 => Match::Complete,
-                    beyond => Match::Prefix { matched, beyond },
-                }
-            }
-        }
-    }
-
-    fn slot(&self, algorithm: Algorithm) -> Option<&Slot> {
-        self.slots.iter().flatten().find(|slot| slot.value.algorithm() == algorithm)
-    }
-
-    pub(crate) fn slot_mut(&mut self, algorithm: Algorithm) -> Option<&mut Slot> {
-        self.slots.iter_mut().flatten().find(|slot| slot.value.algorithm() == algorithm)
+        self.slots.iter().all(is_at)
     }
 
     #[inline]

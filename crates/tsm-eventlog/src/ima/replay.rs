@@ -61,11 +61,8 @@ impl<const PCRS: usize> Replay<PCRS> {
         if register.entries > 0 {
             return Err(Error::call(ErrorKind::AlreadyStarted));
         }
-        let slot = register.slot_mut(value.algorithm());
-        let slot = slot.ok_or(Error::call(ErrorKind::NoSuchBank))?;
-        slot.value = value;
-        slot.matched = None;
-        slot.compare(0);
+        let slot = register.slots.of_mut(value.algorithm());
+        slot.ok_or(Error::call(ErrorKind::NoSuchBank))?.start(value);
         self.note_covered(self.position);
         Ok(())
     }
@@ -81,11 +78,8 @@ impl<const PCRS: usize> Replay<PCRS> {
     pub fn expect(&mut self, pcr: u32, value: Digest) -> Result<(), Error> {
         let register = self.register_for(pcr).map_err(Error::call)?;
         let entries = register.entries;
-        let slot = register.slot_mut(value.algorithm());
-        let slot = slot.ok_or(Error::call(ErrorKind::NoSuchBank))?;
-        slot.expected = Some(value);
-        slot.matched = None;
-        slot.compare(entries);
+        let slot = register.slots.of_mut(value.algorithm());
+        slot.ok_or(Error::call(ErrorKind::NoSuchBank))?.expect(value, entries);
         self.covered = None;
         self.note_covered(self.position);
         Ok(())
@@ -204,7 +198,7 @@ impl<const PCRS: usize> Replay<PCRS> {
         let entries = register.entries;
         let mut is_reached = false;
         let mut sha1 = None;
-        for (bank, slot) in banks.iter().flatten().zip(register.slots.iter_mut().flatten()) {
+        for (bank, slot) in banks.iter().flatten().zip(register.slots.iter_mut()) {
             let algorithm = bank.algorithm;
             let digest = if check == Check::Violation {
                 bank.violation()

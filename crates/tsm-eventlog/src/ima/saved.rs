@@ -17,14 +17,12 @@
 use tsm_core::{Algorithm, Digest};
 
 use super::MAX_PCR;
-use super::register::{Bank, BankRule, Register, Slot};
+use super::register::{Bank, BankRule, Register};
 use super::replay::Replay;
 use crate::error::{Error, ErrorKind};
 use crate::saved::{CHECKSUM, Reader, Writer, checksum};
 
 const MAGIC: [u8; 8] = *b"tsm-ima\x01";
-const EXPECTED: u8 = 1;
-const MATCHED: u8 = 2;
 const HEAD: usize = 8 + 3 + 24 + 25 + 3 * Algorithm::MAX;
 const REGISTER: usize = 28 + (2 * Digest::MAX + 9) * Algorithm::MAX;
 
@@ -79,13 +77,8 @@ impl<const PCRS: usize> Replay<PCRS> {
             out.number(register.entries)?;
             out.number(register.violations)?;
             out.number(register.boot_aggregates)?;
-            for slot in register.slots.iter().flatten() {
-                let expected = slot.expected.map_or(0, |_| EXPECTED);
-                let matched = slot.matched.map_or(0, |_| MATCHED);
-                out.put(slot.value.as_bytes())?;
-                out.put(&[expected | matched])?;
-                out.put(slot.expected.unwrap_or(Digest::zeros(slot.value.algorithm())).as_bytes())?;
-                out.number(slot.matched.unwrap_or(0))?;
+            for slot in register.slots.iter() {
+                out.slot(slot)?;
             }
         }
         out.finish()
@@ -145,29 +138,13 @@ impl Reader<'_> {
         register.violations = self.number()?;
         register.boot_aggregates = self.number()?;
         let named = register.violations.checked_add(register.boot_aggregates)?;
-        for slot in register.slots.iter_mut().flatten() {
-            *slot = self.slot(slot.value.algorithm())?;
-            if slot.matched.is_some_and(|matched| matched > register.entries) {
-                return None;
+        for slot in register.slots.iter_mut() {
+            *slot = self.slot(slot.value.algorithm(), register.entries)?;
+            if slot.is_broken {
+                return None; // a list has all digests
             }
         }
         (pcr <= MAX_PCR && named <= register.entries).then_some(register)
-    }
-
-    fn slot(&mut self, algorithm: Algorithm) -> Option<Slot> {
-        let value = Digest::from_bytes(algorithm, self.bytes(algorithm.size())?)?;
-        let [flags] = self.array()?;
-        let expected = Digest::from_bytes(algorithm, self.bytes(algorithm.size())?)?;
-        let matched = self.number()?;
-        // No other flags, and none that is matched without being expected.
-        if !matches!(flags, 0 | EXPECTED | 3) {
-            return None;
-        }
-        Some(Slot {
-            value,
-            expected: (flags & EXPECTED != 0).then_some(expected),
-            matched: (flags & MATCHED != 0).then_some(matched),
-        })
     }
 }
 

@@ -7,34 +7,14 @@ use tsm_core::{Algorithm, Digest};
 use super::event::UntrustedEvent;
 use super::rules::Banks;
 use crate::registers::RegisterIndex;
-
-/// One bank of a register.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Slot {
-    pub(super) value: Digest,
-    pub(super) expected: Option<Digest>,
-    /// Events after which the value was the expected one.
-    pub(super) matched: Option<u64>,
-    /// Whether an event had no digest for the bank: `value` is that before it, and stays.
-    pub(super) is_broken: bool,
-}
-
-impl Slot {
-    #[inline]
-    pub(super) fn compare(&mut self, events: u64) {
-        if self.expected.as_ref().is_some_and(|expected| *expected == self.value) && !self.is_broken
-        {
-            self.matched = Some(events);
-        }
-    }
-}
+use crate::slots::Slots;
 
 /// A register of the platform, replayed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Register {
     pub(super) index: RegisterIndex,
     pub(super) events: u64,
-    pub(super) slots: [Option<Slot>; Algorithm::MAX],
+    pub(super) slots: Slots,
     /// Whether the caller has set a start value.
     pub(super) is_set: bool,
     /// Whether the log ended in an error.
@@ -43,14 +23,14 @@ pub struct Register {
 
 impl Register {
     pub(super) fn new(index: RegisterIndex, banks: &Banks, is_cut: bool) -> Self {
-        let slots = banks.map(|bank| {
-            let algorithm = bank?;
-            let value = match index {
-                RegisterIndex::Pcr(pcr) if pcr.is_dynamic() => Digest::ones(algorithm),
-                _ => Digest::zeros(algorithm),
-            };
-            Some(Slot { value, expected: None, matched: None, is_broken: false })
-        });
+        let is_dynamic = matches!(index, RegisterIndex::Pcr(pcr) if pcr.is_dynamic());
+        let slots =
+            Slots::new(
+                banks,
+                |bank| {
+                    if is_dynamic { Digest::ones(bank) } else { Digest::zeros(bank) }
+                },
+            );
         Self { index, events: 0, slots, is_set: false, is_cut }
     }
 
@@ -70,19 +50,19 @@ impl Register {
     /// digest for it ([`is_broken`](Self::is_broken)).
     #[must_use]
     pub fn value(&self, algorithm: Algorithm) -> Option<Digest> {
-        self.slot(algorithm).filter(|slot| !slot.is_broken).map(|slot| slot.value)
+        self.slots.of(algorithm).filter(|slot| !slot.is_broken).map(|slot| slot.value)
     }
 
     /// The expected value, if one was set.
     #[must_use]
     pub fn expected(&self, algorithm: Algorithm) -> Option<Digest> {
-        self.slot(algorithm)?.expected
+        self.slots.of(algorithm)?.expected
     }
 
     /// Whether an event had no digest for the bank, so that its value is not known.
     #[must_use]
     pub fn is_broken(&self, algorithm: Algorithm) -> bool {
-        self.slot(algorithm).is_some_and(|slot| slot.is_broken)
+        self.slots.of(algorithm).is_some_and(|slot| slot.is_broken)
     }
 
     /// Whether a value is expected although the log has no events for the register. It was compared
@@ -97,78 +77,53 @@ impl Register {
     /// that [`is_broken`](Self::is_broken).
     #[must_use]
     pub fn result(&self, algorithm: Algorithm) -> Match {
-        self.slot(algorithm).map_or(Match::Unchecked, |slot| self.slot_result(slot))
+        self.slots.result(algorithm, self.events, self.is_cut)
     }
 
     /// The results of the banks that have an expected value.
     pub fn results(&self) -> impl Iterator<Item = (Algorithm, Match)> {
-        let slots = self.slots.iter().flatten().filter(|slot| slot.expected.is_some());
-        slots.map(|slot| (slot.value.algorithm(), self.slot_result(slot)))
+        self.slots.results(self.events, self.is_cut)
     }
 
     /// How many events all expected values cover: 0 if one of them contradicts the log or if there
     /// is none.
     #[must_use]
     pub fn covered(&self) -> u64 {
-        let covered = self.results().map(|(_, result)| match result {
-            Match::Complete => self.events,
-            Match::Prefix { matched, .. } => matched,
-            Match::Mismatch | Match::Unchecked => 0,
-        });
-        covered.min().unwrap_or(0)
+        self.slots.covered()
     }
 
     /// The banks that have an expected value.
     pub(super) fn expected_banks(&self) -> Banks {
-        self.slots.map(|slot| slot?.expected.map(|value| value.algorithm()))
+        let mut banks = [None; Algorithm::MAX];
+        for (bank, slot) in banks.iter_mut().zip(self.slots.expected()) {
+            *bank = Some(slot.value.algorithm());
+        }
+        banks
     }
 
     pub(super) fn is_expected(&self) -> bool {
-        self.slots.iter().flatten().any(|slot| slot.expected.is_some())
+        self.slots.expected().next().is_some()
     }
 
     pub(super) fn is_used(&self) -> bool {
         self.events > 0 || self.is_set || self.is_expected()
     }
 
-    fn slot_result(&self, slot: &Slot) -> Match {
-        match (slot.expected, slot.matched) {
-            (None, _) => Match::Unchecked,
-            (Some(_), None) => Match::Mismatch,
-            (Some(_), Some(matched)) => {
-                let beyond = self.events.saturating_sub(matched);
-                match beyond.saturating_add(u64::from(self.is_cut)) {
-                    0 => Match::Complete,
-                    beyond => Match::Prefix { matched, beyond },
-                }
-            }
-        }
-    }
-
-    fn slot(&self, algorithm: Algorithm) -> Option<&Slot> {
-        self.slots.iter().flatten().find(|slot| slot.value.algorithm() == algorithm)
-    }
-
-    pub(super) fn slot_mut(&mut self, algorithm: Algorithm) -> Option<&mut Slot> {
-        self.slots.iter_mut().flatten().find(|slot| slot.value.algorithm() == algorithm)
-    }
-
     /// Sets the last byte of the start value.
     pub(super) fn start_with(&mut self, last: u8) {
-        for slot in self.slots.iter_mut().flatten() {
-            slot.value = Digest::zeros(slot.value.algorithm());
-            if let Some(byte) = slot.value.as_bytes_mut().last_mut() {
+        for slot in self.slots.iter_mut() {
+            let mut value = Digest::zeros(slot.value.algorithm());
+            if let Some(byte) = value.as_bytes_mut().last_mut() {
                 *byte = last;
             }
-            slot.matched = None;
-            slot.compare(0);
+            slot.start(value);
         }
     }
 
     #[inline]
     pub(super) fn extend(&mut self, event: &UntrustedEvent<'_>) {
         self.events = self.events.saturating_add(1);
-        for slot in self.slots.iter_mut().flatten().filter(|slot| !slot.is_broken) {
+        for slot in self.slots.iter_mut().filter(|slot| !slot.is_broken) {
             // In place: moving a digest about costs as much as the rest of this.
             let mut digest = Digest::zeros(slot.value.algorithm());
             if copy_digest(event, &mut digest) && slot.value.extend(&digest).is_ok() {

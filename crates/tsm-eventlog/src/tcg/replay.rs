@@ -93,11 +93,8 @@ impl<const REGISTERS: usize> Replay<REGISTERS> {
         if register.events > 0 {
             return Err(Error::call(ErrorKind::AlreadyStarted));
         }
-        let slot = register.slot_mut(value.algorithm());
-        let slot = slot.ok_or(Error::call(ErrorKind::NoSuchBank))?;
-        slot.value = value;
-        slot.matched = None;
-        slot.compare(0);
+        let slot = register.slots.of_mut(value.algorithm());
+        slot.ok_or(Error::call(ErrorKind::NoSuchBank))?.start(value);
         register.is_set = true;
         if self.rules.platform == Platform::Tpm && self.rules.platform.number(index) == Some(0) {
             self.rules.is_settled = true;
@@ -120,11 +117,8 @@ impl<const REGISTERS: usize> Replay<REGISTERS> {
     ) -> Result<(), Error> {
         let register = self.register_mut(register.into())?;
         let events = register.events;
-        let slot = register.slot_mut(value.algorithm());
-        let slot = slot.ok_or(Error::call(ErrorKind::NoSuchBank))?;
-        slot.expected = Some(value);
-        slot.matched = None;
-        slot.compare(events);
+        let slot = register.slots.of_mut(value.algorithm());
+        slot.ok_or(Error::call(ErrorKind::NoSuchBank))?.expect(value, events);
         Ok(())
     }
 

@@ -17,16 +17,13 @@
 
 use tsm_core::{Algorithm, Digest};
 
-use super::register::{Register, Slot};
+use super::register::Register;
 use super::replay::Replay;
 use crate::error::{Error, ErrorKind};
 use crate::registers::Platform;
 use crate::saved::{CHECKSUM, Reader, Writer, checksum};
 
 const MAGIC: [u8; 8] = *b"tsm-tcg\x01";
-const EXPECTED: u8 = 1;
-const MATCHED: u8 = 2;
-const BROKEN: u8 = 4;
 const NO_LOCALITY: u8 = 0xFF;
 const HEAD: usize = 8 + 3 + 2 + 1 + 24 + 2 * Algorithm::MAX;
 const REGISTER: usize = 10 + (2 * Digest::MAX + 9) * Algorithm::MAX;
@@ -80,14 +77,8 @@ impl<const REGISTERS: usize> Replay<REGISTERS> {
             };
             out.put(&[u8::try_from(place).ok()?, u8::from(register.is_set)])?;
             out.number(register.events)?;
-            for slot in register.slots.iter().flatten() {
-                let expected = slot.expected.map_or(0, |_| EXPECTED);
-                let matched = slot.matched.map_or(0, |_| MATCHED);
-                let broken = if slot.is_broken { BROKEN } else { 0 };
-                out.put(slot.value.as_bytes())?;
-                out.put(&[expected | matched | broken])?;
-                out.put(slot.expected.unwrap_or(Digest::zeros(slot.value.algorithm())).as_bytes())?;
-                out.number(slot.matched.unwrap_or(0))?;
+            for slot in register.slots.iter() {
+                out.slot(slot)?;
             }
         }
         out.finish()
@@ -142,33 +133,13 @@ impl Reader<'_> {
     fn tcg_register(&mut self, register: &mut Register) -> Option<()> {
         register.is_set = self.flag()?;
         register.events = self.number()?;
-        for slot in register.slots.iter_mut().flatten() {
-            *slot = self.tcg_slot(slot.value.algorithm())?;
-            if slot.matched.is_some_and(|matched| matched > register.events)
-                || (slot.is_broken && register.events == 0)
-            {
+        for slot in register.slots.iter_mut() {
+            *slot = self.slot(slot.value.algorithm(), register.events)?;
+            if slot.is_broken && register.events == 0 {
                 return None;
             }
         }
         Some(())
-    }
-
-    fn tcg_slot(&mut self, algorithm: Algorithm) -> Option<Slot> {
-        let value = Digest::from_bytes(algorithm, self.bytes(algorithm.size())?)?;
-        let [flags] = self.array()?;
-        let expected = Digest::from_bytes(algorithm, self.bytes(algorithm.size())?)?;
-        let matched = self.number()?;
-        let is_matched = flags & MATCHED != 0;
-        // No other flags, and none that is matched without being expected.
-        if flags > (EXPECTED | MATCHED | BROKEN) || (is_matched && flags & EXPECTED == 0) {
-            return None;
-        }
-        Some(Slot {
-            value,
-            expected: (flags & EXPECTED != 0).then_some(expected),
-            matched: is_matched.then_some(matched),
-            is_broken: flags & BROKEN != 0,
-        })
     }
 }
 
