@@ -39,7 +39,8 @@
 //! # }
 //! ```
 //!
-//! [`detect`] tells which kind of log some bytes look like.
+//! [`detect`] tells which kind of log some bytes look like. [`convert`] makes logs of one format from
+//! those of another, without loss. [`sequence`] explains one register by several logs.
 
 #![cfg_attr(not(test), no_std)]
 #![forbid(unsafe_code)]

@@ -64,6 +64,8 @@
 //! record log does *not* have, and a virtual register's value is such a conclusion, only if all other
 //! logs' events have been appraised. [`Outcome::accounts_for_all`] and
 //! [`Outcome::virtual_registers`] know of this.
+//!
+//! Source: record log specification, R-5.20 and R-5.21 (`docs/spec/record-log.md` of the repository).
 
 mod outcome;
 mod run;
