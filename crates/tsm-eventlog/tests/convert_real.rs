@@ -24,7 +24,7 @@ fn to_cel(
     encoding: Encoding,
     write: impl Fn(&mut cel::Writer<'_>) -> Result<(), Error>,
 ) -> (Vec<u8>, Result<(), Error>) {
-    let mut buffer = vec![0; 1 << 23];
+    let mut buffer = vec![0; 1 << 23]; // zeroed pages cost nothing until used
     let mut writer = cel::Writer::new(&mut buffer, encoding).unwrap();
     let done = write(&mut writer);
     (writer.as_bytes().to_vec(), done)
@@ -189,6 +189,44 @@ fn ima_lists() {
     }
     println!("{lists} lists, {texts} of them texts, {values} values");
     assert!(lists > 0 && values > 0 && texts > 0);
+}
+
+/// The same for lists, and for the way back from what they became.
+#[test]
+fn cut_lists() {
+    let (mut cuts, mut backs) = (0, 0);
+    let banks = [ima::Bank::hashed(Algorithm::Sha256)];
+    for run in all_runs() {
+        let is_small = |file: &&common::ListFile| file.is_binary && file.bytes.len() < 20_000;
+        for file in run.lists.iter().filter(is_small).filter(|file| !file.md5) {
+            let layout = Layout { digest: file.digest, endian: Endian::Little };
+            for cut in (1..file.bytes.len()).step_by(211) {
+                let list = || ima::Binary::new(&file.bytes[..cut], layout);
+                let (converted, done) = to_cel(Encoding::Tlv, |to| {
+                    ima_to_cel(list(), &banks, Numbering::default(), &mut [], to)
+                });
+                let count = list().filter(Result::is_ok).count() as u64;
+                if let Some(Err(error)) = list().find(Result::is_err) {
+                    assert_eq!(done, Err(error));
+                    cuts += 1;
+                }
+                assert_eq!(cel::Log::new(&converted, Encoding::Tlv).count() as u64, count);
+
+                let part = &converted[..converted.len() * 2 / 3];
+                let log = || cel::Log::new(part, Encoding::Tlv);
+                let (back, done) =
+                    output(|to| cel_to_ima(log(), &banks, Numbering::default(), layout, to));
+                if let Some(Err(error)) = log().find(Result::is_err) {
+                    assert_eq!(done, Err(error));
+                    backs += 1;
+                }
+                assert!(file.bytes.starts_with(&back), "whole records of the list");
+                let records = ima::Binary::new(&back, layout).map(Result::unwrap);
+                assert_eq!(records.count(), log().filter(Result::is_ok).count());
+            }
+        }
+    }
+    assert!(cuts > 0 && backs > 0);
 }
 
 #[test]
