@@ -63,7 +63,9 @@ fn rtmr3() -> RegisterIndex {
 
 /// All records of a log that was written here: it is whole, whatever stopped the writing.
 fn count(log: &[u8], encoding: Encoding) -> u64 {
-    CelLog::new(log, encoding).map(|record| record.expect("written here")).count() as u64
+    let records = CelLog::new(log, encoding);
+    assert!(records.clone().all(|record| record.is_ok()));
+    records.count() as u64
 }
 
 /// A firmware log.
@@ -128,12 +130,13 @@ fn cel(log: CelLog<'_>, numbering: Numbering) {
                 _ if bytes.is_empty() => None,
                 _ => Some(tcg::Log::open(&bytes).expect("written here")),
             };
-            let events = open().map_or(0, |log| log.map(|e| e.expect("written here")).count());
+            assert!(open().is_none_or(|mut log| log.all(|event| event.is_ok())));
+            let events = open().map_or(0, Iterator::count);
             let own = usize::from(matches!(header, TcgHeader::OfSource) && !bytes.is_empty());
             if let Err(error) = done {
                 sound(error);
                 assert!(
-                    error.kind() == ErrorKind::NotCarried(tsm_eventlog::convert::Reason::Header)
+                    error.kind() == ErrorKind::NotCarried(Reason::Header)
                         || (events + own) as u64 == error.record(),
                     "{error}"
                 );
