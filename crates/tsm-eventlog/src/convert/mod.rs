@@ -15,6 +15,40 @@
 //! Two steps make the others: an IMA list becomes a part of one canonical event log with the
 //! firmware's, by two calls with one writer.
 //!
+//! ```
+//! use tsm_core::{Algorithm, Digest};
+//! use tsm_eventlog::convert::{Output, Reason, RecordLayout, records_to_tcg, tcg_to_records};
+//! use tsm_eventlog::registers::{Platform, RtmrIndex};
+//! use tsm_eventlog::tcg::{Log, NewHeader, Writer};
+//! use tsm_eventlog::{Error, ErrorKind};
+//!
+//! # fn main() -> Result<(), Error> {
+//! let bank = Algorithm::Sha384;
+//! let start = [Digest::zeros(bank)];
+//! let log = format!("SYNC {}\n\ncom.example/agent start\n", start[0]);
+//! let rtmr3 = (Platform::Tdx, RtmrIndex::new(3).unwrap().into());
+//!
+//! let mut area = [0; 4096];
+//! let mut writer = Writer::new(&mut area, &NewHeader::ccel(&[bank]))?;
+//! records_to_tcg(log.as_bytes(), &RecordLayout::new(&start), rtmr3, &mut writer)?;
+//! let ccel = Log::open(writer.as_bytes())?;
+//! assert_eq!(ccel.clone().count(), 2, "the SYNC record is one, too");
+//!
+//! let mut buffer = [0; 4096];
+//! let mut out = Output::new(&mut buffer);
+//! tcg_to_records(ccel, rtmr3, &RecordLayout::new(&start), &mut out)?;
+//! assert_eq!(out.as_bytes(), log.as_bytes());
+//!
+//! // What has no place there stops it, and is named.
+//! let noted = format!("{log}# restarted\n");
+//! let layout = RecordLayout::new(&start);
+//! let error = records_to_tcg(noted.as_bytes(), &layout, rtmr3, &mut writer).unwrap_err();
+//! assert_eq!(error.kind(), ErrorKind::NotCarried(Reason::Informative));
+//! assert_eq!(error.line(), Some(4));
+//! # Ok(())
+//! # }
+//! ```
+//!
 //! # Contract
 //!
 //! - What is written means the same: it has the same records in the same order, and its replay gives
