@@ -94,8 +94,10 @@ pub(super) fn from_tcg(
                 return Err(not_carried(Reason::Type));
             }
             for bank in banks.iter() {
-                let is_of_data = event.is_of_data(bank).ok_or(ErrorKind::MissingDigest)?;
-                is_of_data.then_some(()).ok_or(not_carried(Reason::Digest))?;
+                let digest = event.digest(bank).ok_or(ErrorKind::MissingDigest)?;
+                if digest != bank.hash(event.data()) {
+                    return Err(not_carried(Reason::Digest));
+                }
             }
             if event.digests().len() != banks.len() {
                 return Err(not_carried(Reason::Banks));
