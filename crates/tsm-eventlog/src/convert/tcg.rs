@@ -63,7 +63,9 @@ pub fn tcg_to_cel(
     let listed = log.algorithms().len();
     // Not if it was skipped: then it is a later part of the log.
     let header = log.header().copied().filter(|_| log.next_position().record == 1);
-    if let Some((front, data)) = header.and_then(|h| h.record.split_at_checked(SHA1_RECORD)) {
+    if let Some((front, data)) =
+        header.and_then(|h| h.record.as_raw()?.split_at_checked(SHA1_RECORD))
+    {
         let error = |kind| Error::new(kind, Position::START);
         let index = header.map_or(0, |header| header.index);
         let register = register(platform, index);

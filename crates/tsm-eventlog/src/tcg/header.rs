@@ -8,6 +8,7 @@ use tsm_core::Algorithm;
 
 use super::cut::Cut;
 use super::event_type::EventType;
+use crate::bytes::Bytes;
 use crate::error::ErrorKind;
 use crate::limits::Limits;
 
@@ -44,7 +45,7 @@ pub struct SpecId<'a> {
     /// Bytes of the vendor's choice, at most 255.
     pub vendor_info: &'a [u8],
     /// The record that it was read from.
-    pub(crate) record: &'a [u8],
+    pub(crate) record: Bytes<'a>,
 }
 
 impl<'a> SpecId<'a> {
@@ -117,7 +118,7 @@ impl<'a> SpecId<'a> {
             uintn_size,
             algorithms,
             vendor_info,
-            record: bytes.get(..bytes.len().saturating_sub(rest.len())).unwrap_or_default(),
+            record: bytes.get(..bytes.len().saturating_sub(rest.len())).unwrap_or_default().into(),
         };
         Ok((header, rest))
     }
