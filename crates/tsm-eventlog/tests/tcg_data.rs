@@ -200,7 +200,6 @@ fn cc_trusted_api_says_the_same() {
         let data: Vec<u8> = dump
             .lines()
             .filter_map(|line| line.get(29..76))
-            .filter(|digits| digits.is_ascii())
             .flat_map(|bytes| bytes.split(' '))
             .filter_map(|byte| u8::from_str_radix(byte, 16).ok())
             .collect();

@@ -342,7 +342,7 @@ fn samples_with_wrong_lengths() {
     for (event_type, data, _) in samples() {
         for size in [1, 2, 4, 8] {
             for at in 0..=data.len().saturating_sub(size) {
-                for value in [0_u64, 1, u64::MAX, u64::MAX >> 1, 0x8000_0000, 0x7FFF] {
+                for value in [0_u64, 1, u64::MAX, 0x7FFF] {
                     let mut wrong = data.clone();
                     let Some(place) = wrong.get_mut(at..at + size) else { continue };
                     place.copy_from_slice(&value.to_le_bytes()[..size]);
