@@ -73,6 +73,12 @@ impl Coverage {
         }
     }
 
+    /// Whether something is wrong: [`Unequal`](Self::Unequal), [`BanksDiffer`](Self::BanksDiffer).
+    #[must_use]
+    pub const fn is_finding(&self) -> bool {
+        matches!(self, Self::Unequal | Self::BanksDiffer)
+    }
+
     /// Whether all of the data are covered, as they stand there.
     #[must_use]
     pub const fn is_verbatim(&self) -> bool {
@@ -129,13 +135,14 @@ pub enum Rule {
     /// From all of the data but the last byte, which old versions of shim added:
     /// `EV_EFI_VARIABLE_AUTHORITY`.
     WithoutLastByte,
-    /// From the text behind the first space, without the NUL that may end it: GRUB.
+    /// From the text between the first space and the NUL that ends it, or the end: GRUB.
     Text,
-    /// From the text behind the first space with its NUL: older GRUB.
+    /// The same with its NUL: older GRUB. A byte behind that, which some versions added, is not
+    /// covered.
     TextWithNul,
-    /// From the text behind the first space, without its NUL and a byte behind that: seen of some
-    /// GRUB.
-    TextWithoutTwo,
+    /// From all of the data and a zero byte behind them that the log lacks: older systemd-boot, whose
+    /// text in UTF-16 ends within its NUL.
+    WithMissingByte,
     /// From the text and its NUL in ASCII, while the data have it in UTF-16: systemd-stub.
     AsciiOfUtf16,
     /// From what stands behind a name and a length: td-shim.
@@ -152,7 +159,7 @@ impl Rule {
             Self::WithoutLastByte => "without_last_byte",
             Self::Text => "text",
             Self::TextWithNul => "text_with_nul",
-            Self::TextWithoutTwo => "text_without_two",
+            Self::WithMissingByte => "with_missing_byte",
             Self::AsciiOfUtf16 => "ascii_of_utf16",
             Self::Payload => "payload",
         }
@@ -167,9 +174,7 @@ impl fmt::Display for Rule {
             Self::WithoutLastByte => "digest of the data without their last byte",
             Self::Text => "digest of the text behind the first space",
             Self::TextWithNul => "digest of the text behind the first space, with its NUL",
-            Self::TextWithoutTwo => {
-                "digest of the text behind the first space, without two bytes behind it"
-            }
+            Self::WithMissingByte => "digest of the data and a zero byte behind them",
             Self::AsciiOfUtf16 => "digest of the text in ASCII",
             Self::Payload => "digest of the payload",
         })
@@ -218,7 +223,7 @@ impl UntrustedEvent<'_> {
     /// Anybody can write a digest into a log that covers whatever data: this says something only about
     /// a digest that is trusted, [`Event::coverage`].
     ///
-    /// Costs at most five hashes of at most the data, and two for all types but `EV_IPL`.
+    /// Costs at most four hashes of at most the data, and two for all types but `EV_IPL`.
     #[must_use]
     pub fn coverage(&self, algorithm: Algorithm) -> Coverage {
         self.digest(algorithm).map_or(Coverage::Unknown, |digest| self.coverage_of(&digest))
@@ -288,16 +293,23 @@ fn boot_loader<'a>(
     is_of: impl Fn(Part<'_>) -> bool,
 ) -> Option<(Rule, Part<'a>)> {
     if let Some(text) = behind_first_space(data.bytes) {
-        let has_nul = text.bytes.ends_with(&[0]);
-        let parts = [
-            (Rule::Text, if has_nul { without_last(text, 1) } else { Some(text) }),
-            (Rule::TextWithNul, has_nul.then_some(text)),
-            (Rule::TextWithoutTwo, without_last(text, 2)),
-        ];
-        let mut parts = parts.into_iter().filter_map(|(rule, part)| Some((rule, part?)));
-        if let Some(found) = parts.find(|(_, part)| is_of(*part)) {
+        let length = text.text_length();
+        let parts = [(Rule::Text, length), (Rule::TextWithNul, length.saturating_add(1))];
+        let parts = parts.into_iter().filter_map(|(rule, length)| {
+            Some((rule, Part { bytes: text.bytes.get(..length)?, ..text }))
+        });
+        if let Some(found) = parts.into_iter().find(|(_, part)| is_of(*part)) {
             return Some(found);
         }
+    }
+    // An odd length, and text in UTF-16.
+    if let [_, 0, ..] = data.bytes
+        && !data.bytes.len().is_multiple_of(2)
+    {
+        let mut hasher = Hasher::new(digest.algorithm());
+        hasher.update(data.bytes);
+        hasher.update(&[0]);
+        return (hasher.finish() == *digest).then_some((Rule::WithMissingByte, data));
     }
     let text = ascii_in_utf16(data.bytes)?;
     let mut hasher = Hasher::new(digest.algorithm());

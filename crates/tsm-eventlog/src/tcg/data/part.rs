@@ -101,7 +101,7 @@ impl<'a> Part<'a> {
     }
 
     /// How many bytes precede the first NUL, or all.
-    pub(super) fn text_length(self) -> usize {
+    pub(in crate::tcg) fn text_length(self) -> usize {
         self.bytes.iter().position(|&byte| byte == 0).unwrap_or(self.bytes.len())
     }
 }
