@@ -68,9 +68,8 @@ impl<'a> Ipl<'a> {
             let text = text.get(..Part::whole(text).text_length())?;
             return Some(Self { part, kind, prefix, text: Words::Text(RawText(text)) });
         }
-        let (prefix, kind) = (RawText(&[]), Self::kind_of(part));
-        let (kind, text) = kind?;
-        Some(Self { part, kind, prefix, text })
+        let (kind, text) = Self::kind_of(part)?;
+        Some(Self { part, kind, prefix: RawText(&[]), text })
     }
 
     fn kind_of(part: Part<'a>) -> Option<(IplKind, Words<'a>)> {
