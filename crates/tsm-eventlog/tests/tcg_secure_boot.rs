@@ -396,6 +396,20 @@ fn contents_of_a_table_that_look_like_a_variable() {
             Err(if hidden == CONFIG { RefusalKind::Variables } else { RefusalKind::EventType })
         );
     }
+    // All five of them planted before the separator, behind the real ones or before them: tables whose
+    // contents the host chose. The real ones are shown as tables.
+    for planted_at in [6, 1] {
+        let mut truth = domain(false);
+        truth.splice(planted_at..planted_at, on.iter().cloned());
+        let real = if planted_at == 6 { 1..6 } else { 6..11 };
+        for hidden in EventType::KNOWN {
+            let mut shown = truth.clone();
+            for record in &mut shown[real.clone()] {
+                record.event_type = *hidden;
+            }
+            assert!(verdict(Platform::Tdx, &truth, &shown).is_err(), "{planted_at} {hidden}");
+        }
+    }
     // All five of them planted behind the separator.
     let mut truth = domain(false);
     let behind = truth.len() - 2;
