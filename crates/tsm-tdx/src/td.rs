@@ -95,6 +95,11 @@ impl<T: Tdcall> Td<T> {
         self
     }
 
+    /// How often a busy module is asked.
+    pub(crate) const fn tries(&self) -> u16 {
+        self.tries
+    }
+
     /// What the module told at the beginning.
     #[must_use]
     pub const fn info(&self) -> &VpInfo {

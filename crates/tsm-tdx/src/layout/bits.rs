@@ -33,6 +33,12 @@ macro_rules! bits {
                 u64::from_le_bytes(self.0)
             }
 
+            /// The bits as they lie in memory: little-endian.
+            #[must_use]
+            pub const fn as_bytes(&self) -> &[u8; 8] {
+                &self.0
+            }
+
             /// Whether all of `bits` are set.
             #[must_use]
             pub const fn contains(self, bits: Self) -> bool {
