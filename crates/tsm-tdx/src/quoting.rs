@@ -13,8 +13,8 @@
 //! u64 version 1 | u64 status | u32 length in | u32 length out | data
 //! ```
 //!
-//! Source: Intel TDX Guest-Host-Communication Interface 1.5 (348552), TDG.VP.VMCALL<GetQuote>; Linux,
-//! `drivers/virt/coco/tdx-guest/tdx-guest.c`.
+//! Source: Intel TDX Guest-Host-Communication Interface 1.5 (348552), `TDG.VP.VMCALL<GetQuote>`;
+//! Linux, `drivers/virt/coco/tdx-guest/tdx-guest.c`.
 
 use core::fmt;
 

@@ -107,11 +107,11 @@ bits! {
     Attributes:
     /// The host can read and change everything.
     DEBUG = 0, "debug";
-    /// Part of HGS+ (hardware guided scheduling) operation.
+    /// Profiling by the host with HGS+.
     HGS_PLUS_PROF = 4, "hgs-plus-prof";
     /// Performance profiling by the host.
     PERF_PROF = 5, "perf-prof";
-    /// Power management profiling by the host.
+    /// Profiling by the host with PMT.
     PMT_PROF = 6, "pmt-prof";
     /// Linear address space separation.
     LASS = 27, "lass";
@@ -124,7 +124,7 @@ bits! {
     PKS = 30, "pks";
     /// Key locker.
     KL = 31, "kl";
-    /// TPA: a trusted-platform attestation TD.
+    /// TPA.
     TPA = 62, "tpa";
     /// Performance counters in the guest.
     PERFMON = 63, "perfmon";

@@ -105,7 +105,7 @@ layout! {
     cpu_svn: [u8; 16] = 0;
     /// MISCSELECT.
     misc_select: [u8; 4] = 16;
-    /// Reserved, with CONFIGID's extended product id.
+    /// Reserved, and ISVEXTPRODID.
     reserved: [u8; 28] = 20;
     /// ATTRIBUTES: flags and XFRM.
     attributes: [u8; 16] = 48;
@@ -115,13 +115,13 @@ layout! {
     reserved_2: [u8; 32] = 96;
     /// MRSIGNER.
     mr_signer: [u8; 32] = 128;
-    /// Reserved, with CONFIGID.
+    /// Reserved, and CONFIGID.
     reserved_3: [u8; 96] = 160;
     /// ISVPRODID, little-endian.
     isv_prod_id: [u8; 2] = 256;
     /// ISVSVN, little-endian.
     isv_svn: [u8; 2] = 258;
-    /// Reserved, with CONFIGSVN and the family id.
+    /// CONFIGSVN, reserved, and ISVFAMILYID.
     reserved_4: [u8; 60] = 260;
     /// REPORTDATA.
     report_data: [u8; 64] = 320;

@@ -2,7 +2,7 @@
 //! A TDX module of a few lines, and a host for it. It knows what the tests need, answers with
 //! statuses that it is told to, and remembers the registers of every call.
 
-use std::cell::RefCell;
+use core::cell::RefCell;
 use std::collections::VecDeque;
 use std::rc::Rc;
 

@@ -8,6 +8,7 @@
 #![allow(dead_code, unreachable_pub, reason = "each test binary uses a part")]
 
 pub mod fake;
+pub mod quote;
 
 use std::path::{Path, PathBuf};
 
