@@ -27,6 +27,9 @@ mod sequence;
 mod sim_state;
 mod systemd;
 mod tcg;
+mod tdx_ccel;
+mod tdx_quote;
+mod tdx_report;
 mod tree;
 mod virtual_fold;
 
@@ -46,6 +49,9 @@ pub use sequence::sequence;
 pub use sim_state::sim_state;
 pub use systemd::systemd;
 pub use tcg::tcg;
+pub use tdx_ccel::tdx_ccel;
+pub use tdx_quote::tdx_quote;
+pub use tdx_report::tdx_report;
 pub use tree::tree;
 pub use virtual_fold::virtual_fold;
 
@@ -69,6 +75,9 @@ pub fn target(name: &str) -> Option<fn(&[u8])> {
         "sim_state" => sim_state,
         "systemd" => systemd,
         "tcg" => tcg,
+        "tdx_ccel" => tdx_ccel,
+        "tdx_quote" => tdx_quote,
+        "tdx_report" => tdx_report,
         "tree" => tree,
         "virtual_fold" => virtual_fold,
         _ => return None,
