@@ -20,6 +20,12 @@ use image::{Image, Size};
 /// Most bytes of code and read-only data of writer, replay and SHA-384.
 const SMALLEST: u64 = 20 * 1024;
 
+/// Most bytes of code that the adapter for TDX adds to it.
+const TDX_ADAPTER: u64 = 8 * 1024;
+
+/// Most bytes of code of both together.
+const WITH_TDX: u64 = 24 * 1024;
+
 /// Builds and checks all images.
 ///
 /// # Errors
@@ -34,8 +40,9 @@ pub(crate) fn run() -> Result<Outcome> {
     let smallest = built(core, &target_dir, "smallest", "z", &[])?;
     let every = built(core, &target_dir, "every", "z", &[])?;
     let ima = built(core, &target_dir, "ima", "s", &["--features", "eventlog"])?;
+    let tdx = built(core, &target_dir, "tdx", "z", &["--features", "tdx"])?;
     let library = Image::of_library(&capi::bare_library()?)?;
-    let images = [&smallest, &every, &ima, &library];
+    let images = [&smallest, &every, &ima, &tdx, &library];
     for image in images {
         let Size { code, data } = image.size()?;
         println!("{:>12}: {code:>6} code + {data:>5} read-only data", image.name());
@@ -43,9 +50,13 @@ pub(crate) fn run() -> Result<Outcome> {
     }
     let Size { code, data } = smallest.size()?;
     ensure!(code + data <= SMALLEST, "{} + {data} bytes, budget {SMALLEST}", code);
+    let with_tdx = tdx.size()?.code;
+    let adapter = with_tdx.saturating_sub(code);
+    ensure!(with_tdx <= WITH_TDX, "{with_tdx} bytes with TDX, budget {WITH_TDX}");
+    ensure!(adapter <= TDX_ADAPTER, "{adapter} bytes for TDX, budget {TDX_ADAPTER}");
     let done = format!(
-        "writer, replay and SHA-384 in {code} + {data} of {SMALLEST} bytes; no panic, no heap, \
-         nothing undefined in {} images",
+        "writer, replay and SHA-384 in {code} + {data} of {SMALLEST} bytes; the adapter for TDX \
+         in {adapter} of {TDX_ADAPTER}; no panic, no heap, nothing undefined in {} images",
         images.len()
     );
     Ok(Outcome::Done(done))

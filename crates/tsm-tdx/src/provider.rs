@@ -3,14 +3,15 @@
 
 use tsm_core::provider::{Provider, Reporter, check_extend, check_read};
 use tsm_core::{
-    Algorithm, Banks, Digest, ErrorKind, Initial, Powers, Presentation, Register, RegisterId, Value,
+    Algorithm, Banks, Digest, ErrorKind as Refusal, Initial, Powers, Presentation, Register,
+    RegisterId, Value,
 };
 
 use crate::buffer::{ExtendBuffer, ReportBuffer, ReportData};
 use crate::bytes::copy;
 use crate::call::Tdcall;
-use crate::error::Error;
-use crate::layout::TdReportStruct;
+use crate::error::{Error, ErrorKind};
+use crate::layout::{TEE_TDX, TdReportStruct};
 use crate::leaf::FieldId;
 use crate::quoting::{Clock, IdleQuote, Quoter, SharedMemory};
 use crate::rtmr::{RtmrIndex, RtmrSet};
@@ -106,7 +107,13 @@ impl<'b, T: Tdcall> TdxProvider<'b, T> {
     fn value_of(&mut self, source: Source, out: &mut [u8]) -> Result<(), Error> {
         if let Some(buffer) = self.report.as_deref_mut() {
             self.td.report(buffer, &ReportData::new([0; ReportData::SIZE]))?;
-            copy(source.in_report(buffer.report()?.as_struct()), out);
+            // The module wrote it just now, into private memory. Checking its two hashes as well
+            // would tell nothing, and take a kilobyte of stack below an append.
+            let report = TdReportStruct::from_bytes(buffer.as_bytes());
+            if report.mac.report_type.kind != TEE_TDX {
+                return Err(Error::at(ErrorKind::ReportType, 0));
+            }
+            copy(source.in_report(report), out);
             return Ok(());
         }
         match source {
@@ -114,7 +121,7 @@ impl<'b, T: Tdcall> TdxProvider<'b, T> {
             Source::Word(field, _) => copy(&self.td.vm_read(field)?.to_le_bytes(), out),
             Source::Fixed(field, _) => copy(&self.td.vm_read_48(field)?, out),
             // Not described without a report.
-            Source::MrSeam => return Err(ErrorKind::NotPermitted.into()),
+            Source::MrSeam => return Err(Refusal::NotPermitted.into()),
         }
         Ok(())
     }
@@ -233,7 +240,7 @@ impl<T: Tdcall> Provider for TdxProvider<'_, T> {
         out: &mut [u8],
     ) -> Result<(), Error> {
         check_read(self.describe(id).as_ref(), bank, out)?;
-        let source = self.row(id).ok_or(ErrorKind::NoSuchRegister)?.source;
+        let source = self.row(id).ok_or(Refusal::NoSuchRegister)?.source;
         self.value_of(source, out)
     }
 
@@ -242,9 +249,9 @@ impl<T: Tdcall> Provider for TdxProvider<'_, T> {
         check_extend(self.describe(id).as_ref(), digests)?;
         let (Some(Source::Rtmr(index)), [digest]) = (self.row(id).map(|row| row.source), digests)
         else {
-            return Err(ErrorKind::InvalidInput.into());
+            return Err(Refusal::InvalidInput.into());
         };
-        let buffer = ExtendBuffer::from_digest(digest).ok_or(ErrorKind::NoSuchBank)?;
+        let buffer = ExtendBuffer::from_digest(digest).ok_or(Refusal::NoSuchBank)?;
         self.td.extend(index, &buffer)
     }
 
@@ -267,9 +274,9 @@ impl<T: Tdcall> Reporter for TdxProvider<'_, T> {
     }
 
     fn report(&mut self, user_data: &[u8], out: &mut [u8]) -> Result<usize, Error> {
-        let data = ReportData::padded(user_data).ok_or(ErrorKind::WrongSize)?;
-        let out = out.get_mut(..ReportBuffer::SIZE).ok_or(ErrorKind::WrongSize)?;
-        let buffer = self.report.as_deref_mut().ok_or(ErrorKind::NotPermitted)?;
+        let data = ReportData::padded(user_data).ok_or(Refusal::WrongSize)?;
+        let out = out.get_mut(..ReportBuffer::SIZE).ok_or(Refusal::WrongSize)?;
+        let buffer = self.report.as_deref_mut().ok_or(Refusal::NotPermitted)?;
         self.td.report(buffer, &data)?;
         copy(buffer.as_bytes(), out);
         Ok(ReportBuffer::SIZE)

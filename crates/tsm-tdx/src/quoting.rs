@@ -25,7 +25,7 @@ use crate::address::GuestPhysical;
 use crate::buffer::{ReportBuffer, ReportData};
 use crate::call::{Call, Tdcall};
 use crate::error::{Error, ErrorKind};
-use crate::td::{Td, checked};
+use crate::td::Td;
 
 /// Memory that is shared with the host.
 ///
@@ -298,8 +298,7 @@ impl<T: Tdcall> Td<T> {
     fn request_quote(&mut self, address: GuestPhysical, size: u64) -> Result<(), Error> {
         let mut tries = self.tries();
         loop {
-            let registers = checked(self.module_mut().call(Call::quote(address, size))?)?;
-            let status = HostStatus(registers.r10);
+            let status = HostStatus(self.once(Call::quote(address, size))?.r10);
             tries = tries.saturating_sub(1);
             match status {
                 HostStatus::SUCCESS => return Ok(()),

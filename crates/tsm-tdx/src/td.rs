@@ -83,7 +83,8 @@ impl<T: Tdcall> Td<T> {
     ///
     /// The call's; [`ErrorKind::Size`] if the address width is one that no TD has.
     pub fn new(mut module: T) -> Result<Self, Error> {
-        let registers = checked(module.call(Call::vp_info())?)?;
+        let registers = module.call(Call::vp_info())?;
+        checked(registers.status())?;
         let info = VpInfo::decode(&registers).ok_or(Error::new(ErrorKind::Size))?;
         Ok(Self { module, info, tries: Self::TRIES })
     }
@@ -116,6 +117,16 @@ impl<T: Tdcall> Td<T> {
         self.module
     }
 
+    /// Makes a call, once. Its buffers must be private.
+    ///
+    /// Not inlined: a call is large, and all leaves share this.
+    #[inline(never)]
+    pub(crate) fn once(&mut self, call: Call<'_>) -> Result<Answer, Error> {
+        let registers = self.module.call(call.private(self.info.shared_bit))?;
+        checked(registers.status())?;
+        Ok(Answer { r8: registers.r8, r10: registers.r10 })
+    }
+
     /// `TDG.MR.RTMR.EXTEND`: `RTMR[index] = SHA384(RTMR[index] || buffer)`.
     ///
     /// Every success extends once more: do not repeat it, and do not repeat it after an error
@@ -132,8 +143,7 @@ impl<T: Tdcall> Td<T> {
     pub fn extend(&mut self, index: RtmrIndex, buffer: &ExtendBuffer) -> Result<(), Error> {
         let mut tries = self.tries;
         loop {
-            let call = Call::rtmr_extend(buffer, index).private(self.info.shared_bit);
-            let result = checked(self.module.call(call)?);
+            let result = self.once(Call::rtmr_extend(buffer, index));
             if !again(&mut tries, &result) {
                 return result.map(drop).map_err(in_doubt);
             }
@@ -149,8 +159,7 @@ impl<T: Tdcall> Td<T> {
     pub fn report(&mut self, out: &mut ReportBuffer, data: &ReportData) -> Result<(), Error> {
         let mut tries = self.tries;
         loop {
-            let call = Call::report(out, data).private(self.info.shared_bit);
-            let result = checked(self.module.call(call)?);
+            let result = self.once(Call::report(out, data));
             if !again(&mut tries, &result) {
                 return result.map(drop);
             }
@@ -171,8 +180,7 @@ impl<T: Tdcall> Td<T> {
     pub fn verify_report(&mut self, mac: &MacBuffer) -> Result<(), Error> {
         let mut tries = self.tries;
         loop {
-            let call = Call::verify_report(mac).private(self.info.shared_bit);
-            let result = checked(self.module.call(call)?);
+            let result = self.once(Call::verify_report(mac));
             if !again(&mut tries, &result) {
                 return result.map(drop);
             }
@@ -188,9 +196,9 @@ impl<T: Tdcall> Td<T> {
     pub fn vm_read(&mut self, field: FieldId) -> Result<u64, Error> {
         let mut tries = self.tries;
         loop {
-            let result = checked(self.module.call(Call::vm_read(field))?);
+            let result = self.once(Call::vm_read(field));
             if !again(&mut tries, &result) {
-                return result.map(|registers| registers.r8);
+                return result.map(|answer| answer.r8);
             }
         }
     }
@@ -208,9 +216,9 @@ impl<T: Tdcall> Td<T> {
         }
         let mut tries = self.tries;
         loop {
-            let result = checked(self.module.call(Call::sys_read(field))?);
+            let result = self.once(Call::sys_read(field));
             if !again(&mut tries, &result) {
-                return result.map(|registers| registers.r8);
+                return result.map(|answer| answer.r8);
             }
         }
     }
@@ -270,14 +278,21 @@ impl<T: Tdcall> Td<T> {
     }
 }
 
+/// What leaves give besides RAX, but for VP.INFO.
+#[derive(Clone, Copy)]
+pub(crate) struct Answer {
+    r8: u64,
+    /// The host's.
+    pub(crate) r10: u64,
+}
+
 /// The status as a result.
-pub(crate) fn checked(registers: Registers) -> Result<Registers, Error> {
-    let status = registers.status();
-    if status.is_success() { Ok(registers) } else { Err(Error::module(status)) }
+fn checked(status: Status) -> Result<(), Error> {
+    if status.is_success() { Ok(()) } else { Err(Error::module(status)) }
 }
 
 /// Whether to try again: the module was busy, and it has not been often.
-fn again(tries: &mut u16, result: &Result<Registers, Error>) -> bool {
+fn again(tries: &mut u16, result: &Result<Answer, Error>) -> bool {
     *tries = tries.saturating_sub(1);
     let again = *tries > 0 && result.is_err_and(|error| error.is_busy());
     if again {
