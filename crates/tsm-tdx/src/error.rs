@@ -120,6 +120,9 @@ pub enum ErrorKind {
     Module(Status),
     /// The module gave a status of which it is not known whether it comes before the extension.
     InDoubt(Status),
+    /// The module says that guest-physical addresses have neither 48 nor 52 bits, so nobody knows
+    /// which bit marks shared memory.
+    AddressWidth,
     /// Two readings of a register, word by word, never agreed: it is being extended all the time.
     Torn,
 
@@ -185,6 +188,7 @@ impl ErrorKind {
             Self::InDoubt(_) => {
                 "the TDX module failed, and whether it extended is not known; read the register:"
             }
+            Self::AddressWidth => "guest-physical addresses of unknown width; not a TDX module?",
             Self::Torn => "the register changed whenever it was read; read it from a report",
             Self::Host(_) => "the host refused to make a quote:",
             Self::QuoteFailed(_) => "the host failed to make a quote; its status is",

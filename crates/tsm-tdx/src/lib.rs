@@ -59,7 +59,8 @@
 //!
 //! # What was not tried
 //!
-//! No TDX machine was at hand. The layouts were checked on real reports and quotes; what a module
+//! No TDX machine was at hand. The instruction was executed in a process, with a handler of its
+//! exception in place of a module (`tests/instruction.rs`). The layouts were checked on real reports and quotes; what a module
 //! does was read in its source (TDX module 1.5.01), and what says so in this documentation rests on
 //! that reading.
 //!

@@ -81,11 +81,11 @@ impl<T: Tdcall> Td<T> {
     ///
     /// # Errors
     ///
-    /// The call's; [`ErrorKind::Size`] if the address width is one that no TD has.
+    /// The call's; [`ErrorKind::AddressWidth`].
     pub fn new(mut module: T) -> Result<Self, Error> {
         let registers = module.call(Call::vp_info())?;
         checked(registers.status())?;
-        let info = VpInfo::decode(&registers).ok_or(Error::new(ErrorKind::Size))?;
+        let info = VpInfo::decode(&registers).ok_or(Error::new(ErrorKind::AddressWidth))?;
         Ok(Self { module, info, tries: Self::TRIES })
     }
 
