@@ -20,7 +20,7 @@ const TARGETS: [&str; 4] = [
     "thumbv7em-none-eabi",
 ];
 
-/// Builds every crate for every target, tsm-core with every combination of features.
+/// Builds every crate for every target, as it is and with all features, tsm-core with every combination of features.
 ///
 /// # Errors
 ///
@@ -34,8 +34,11 @@ pub(crate) fn run() -> Result<Outcome> {
         let core = Core::of(target, &mut sources)?;
         println!("{target}: {core}");
         for name in NO_STD {
-            shell::run(build(core, target, &target_dir).args(["-p", name]))?;
-            builds += 1;
+            for features in [&[][..], &["--all-features"]] {
+                let mut build = build(core, target, &target_dir);
+                shell::run(build.args(["-p", name]).args(features))?;
+                builds += 1;
+            }
         }
         for list in &combinations {
             let mut build = build(core, target, &target_dir);
