@@ -18,7 +18,7 @@ use crate::status::{OperandId, Status};
 /// # For implementers
 ///
 /// Answer what a TDX module would: the registers after the call, the status in RAX. The buffers of
-/// the call ([`Call::operands_mut`]) are the memory that its address registers name; memory that is
+/// the call ([`Call::operands`], [`Call::written`], [`Call::into_operands`]) are the memory that its address registers name; memory that is
 /// written must be written whole, as the module does it. There is no need to check what a [`Call`]
 /// cannot have wrong (alignment, sizes, an RTMR above 3), but a module in software that also serves
 /// instructions will.
@@ -131,9 +131,10 @@ impl<'b> Operand<'b> {
         &self.memory
     }
 
-    /// The memory, to be written if the leaf writes it.
-    pub const fn memory_mut(&mut self) -> &mut Memory<'b> {
-        &mut self.memory
+    /// The memory, to be read and written as long as the buffers are borrowed.
+    #[must_use]
+    pub fn into_memory(self) -> Memory<'b> {
+        self.memory
     }
 
     /// Virtual address and size in bytes. Whoever gets the address may use it: it is exposed.
@@ -269,9 +270,21 @@ impl<'b> Call<'b> {
         self.operands.iter().flatten()
     }
 
-    /// The buffers, to be read and written.
-    pub fn operands_mut(&mut self) -> impl Iterator<Item = &mut Operand<'b>> {
-        self.operands.iter_mut().flatten()
+    /// The buffer that the leaf writes, if it writes one.
+    ///
+    /// There is no access to the operands themselves but by taking the call apart: a call whose
+    /// buffers could be exchanged would not be one that this crate made.
+    pub fn written(&mut self) -> Option<(AddressRegister, &mut [u8])> {
+        self.operands.iter_mut().flatten().find_map(|operand| match &mut operand.memory {
+            Memory::Written(bytes) => Some((operand.register, &mut **bytes)),
+            Memory::Read(_) => None,
+        })
+    }
+
+    /// The buffers by themselves, for a module in software: all of them can be used at once, and the
+    /// call is no more.
+    pub fn into_operands(self) -> impl Iterator<Item = Operand<'b>> {
+        self.operands.into_iter().flatten()
     }
 
     /// The registers with the addresses that `guest_physical` gives for an operand's virtual
@@ -392,8 +405,10 @@ mod tests {
         let (mut report, data) = (ReportBuffer::new(), ReportData::new([5; 64]));
         let mut call = Call::report(&mut report, &data);
         assert_eq!(call.operands().count(), 2);
-        for operand in call.operands_mut() {
-            match (operand.register(), operand.memory_mut()) {
+        let (register, bytes) = call.written().unwrap();
+        assert_eq!((register, bytes.len()), (AddressRegister::Rcx, 1024));
+        for operand in call.into_operands() {
+            match (operand.register(), operand.into_memory()) {
                 (AddressRegister::Rcx, Memory::Written(bytes)) => bytes.fill(7),
                 (AddressRegister::Rdx, Memory::Read(bytes)) => assert_eq!(bytes, &[5; 64]),
                 other => panic!("{other:?}"),
@@ -401,7 +416,8 @@ mod tests {
         }
         assert_eq!(report.as_bytes(), &[7; 1024]);
         let buffer = ExtendBuffer::new(&[9; 48]);
-        let call = Call::rtmr_extend(&buffer, RtmrIndex::RTMR2);
+        let mut call = Call::rtmr_extend(&buffer, RtmrIndex::RTMR2);
+        assert!(call.written().is_none());
         assert!(call.operands().all(|operand| operand.memory().as_bytes() == [9; 48]));
     }
 

@@ -113,11 +113,8 @@ impl Tdcall for Fake {
                     }
                 }
                 self.report.hash();
-                for operand in call.operands_mut() {
-                    if let Memory::Written(out) = operand.memory_mut() {
-                        out.copy_from_slice(self.report.as_bytes());
-                    }
-                }
+                let (_, out) = call.written().unwrap();
+                out.copy_from_slice(self.report.as_bytes());
             }
             Leaf::VM_RD => match self.field(before.rdx) {
                 Some(value) => after.r8 = value,
