@@ -27,6 +27,7 @@
 //!   really was extended.
 //! - [`contract`] checks any provider against the contract of
 //!   [`tsm_core::provider`]; adapters call it in their tests.
+//! - With the feature `tdx`, `tdx` is a TDX module in software, below the adapter for TDX.
 //!
 //! ```
 //! use tsm_core::{Algorithm, Provider};
@@ -44,14 +45,17 @@ extern crate alloc;
 
 pub mod contract;
 mod faulty;
+mod lines;
 pub mod platform;
 mod simulated;
 mod state;
 mod table;
+#[cfg(feature = "tdx")]
+pub mod tdx;
 mod trace;
 
 pub use faulty::{Call, Fault, Faulty, Injected};
+pub use lines::{LoadError, LoadErrorKind};
 pub use simulated::Simulated;
-pub use state::{LoadError, LoadErrorKind};
 pub use table::{Platform, Row, Source, TableError};
 pub use trace::Trace;

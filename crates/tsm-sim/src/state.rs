@@ -16,13 +16,13 @@
 //! ```
 
 use alloc::string::String;
-use alloc::vec;
 use alloc::vec::Vec;
 use core::fmt::{self, Write as _};
 
-use tsm_core::hex::{self, Hex};
+use tsm_core::hex::Hex;
 use tsm_core::{Algorithm, Banks, Powers};
 
+use crate::lines::{LoadError, LoadErrorKind, Reader};
 use crate::platform;
 use crate::simulated::{CellValue, Simulated};
 use crate::table::{Platform, values};
@@ -76,7 +76,7 @@ impl Simulated {
     ///
     /// [`LoadError`] says which line is not what was saved.
     pub fn load(state: &[u8]) -> Result<Self, LoadError> {
-        let mut lines = Reader::new(state)?;
+        let mut lines = Reader::new(state, FIRST_LINE, FORMAT)?;
         let platform = lines.platform()?;
         lines.machine(platform)
     }
@@ -88,7 +88,7 @@ impl Simulated {
     /// [`LoadError`] says which line is not what was saved; `Platform` if the state is another
     /// platform's.
     pub fn load_on(platform: Platform, state: &[u8]) -> Result<Self, LoadError> {
-        let mut lines = Reader::new(state)?;
+        let mut lines = Reader::new(state, FIRST_LINE, FORMAT)?;
         let (name, banks) = lines.names()?;
         if name != short(&platform) || banks != platform.choice() {
             return Err(lines.error(LoadErrorKind::Platform));
@@ -103,87 +103,7 @@ fn short(platform: &Platform) -> &'static str {
     name.strip_prefix("sim:").unwrap_or(name)
 }
 
-/// Why a state cannot be loaded.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct LoadError {
-    /// What is wrong.
-    pub kind: LoadErrorKind,
-    /// Line number, from 1.
-    pub line: u32,
-}
-
-/// Kinds of wrong states.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-#[non_exhaustive]
-pub enum LoadErrorKind {
-    /// Not a simulator's state: the first line says otherwise.
-    NotSimulated,
-    /// A format that this version does not know.
-    Format,
-    /// A platform that is unknown, or not with these banks, or not the one asked for.
-    Platform,
-    /// Another line than the platform has at this place.
-    Unexpected,
-    /// A value that is not as many lower-case hex digits as the register has.
-    Size,
-    /// The state ends before its last line, or goes on behind it.
-    Length,
-}
-
-impl fmt::Display for LoadError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self.kind {
-            LoadErrorKind::NotSimulated => "not the state of a simulated machine",
-            LoadErrorKind::Format => "a state format that this version does not know",
-            LoadErrorKind::Platform => "no such simulated platform with these banks",
-            LoadErrorKind::Unexpected => "not the line that this platform's state has here",
-            LoadErrorKind::Size => "not as many lower-case hex digits as the value has",
-            LoadErrorKind::Length => "the state is cut off, or goes on behind its end",
-        })?;
-        write!(f, " (line {} of the state)", self.line)
-    }
-}
-
-impl core::error::Error for LoadError {}
-
-/// Walks through a state's lines.
-struct Reader<'s> {
-    rest: &'s [u8],
-    line: u32,
-}
-
 impl<'s> Reader<'s> {
-    /// Behind the first two lines.
-    fn new(state: &'s [u8]) -> Result<Self, LoadError> {
-        let mut reader = Self { rest: state, line: 0 };
-        for (expected, kind) in
-            [(FIRST_LINE, LoadErrorKind::NotSimulated), (FORMAT, LoadErrorKind::Format)]
-        {
-            if reader.next() != Ok(expected.as_bytes()) {
-                // Whatever stands there, if the line is cut off too.
-                reader.line = if kind == LoadErrorKind::Format { 2 } else { 1 };
-                return Err(reader.error(kind));
-            }
-        }
-        Ok(reader)
-    }
-
-    fn next(&mut self) -> Result<&'s [u8], LoadError> {
-        self.line = self.line.saturating_add(1);
-        let end = self.rest.iter().position(|&b| b == b'\n');
-        let (line, rest) = end
-            .and_then(|end| self.rest.split_at_checked(end))
-            .ok_or(self.error(LoadErrorKind::Length))?;
-        self.rest = rest.get(1..).unwrap_or_default();
-        Ok(line)
-    }
-
-    /// What follows `words` in the next line.
-    fn after(&mut self, words: &str) -> Result<&'s [u8], LoadError> {
-        let line = self.next()?;
-        line.strip_prefix(words.as_bytes()).ok_or(self.error(LoadErrorKind::Unexpected))
-    }
-
     fn names(&mut self) -> Result<(&'s str, Banks), LoadError> {
         let words = self.after("platform ")?;
         let wrong = self.error(LoadErrorKind::Platform);
@@ -202,15 +122,8 @@ impl<'s> Reader<'s> {
         platform.ok_or(self.error(LoadErrorKind::Platform))
     }
 
-    fn hex(&mut self, words: &str, size: usize) -> Result<Vec<u8>, LoadError> {
-        let digits = self.after(words)?;
-        let mut bytes = vec![0; size];
-        let good = hex::decode(digits, &mut bytes);
-        good.then_some(bytes).ok_or(self.error(LoadErrorKind::Size))
-    }
-
     /// The lines behind the platform's.
-    fn machine(&mut self, platform: Platform) -> Result<Simulated, LoadError> {
+    fn machine(mut self, platform: Platform) -> Result<Simulated, LoadError> {
         let mut machine = Simulated::new(platform.clone());
         machine.user_data = self.hex("user-data ", platform.user_data())?.into();
         for (index, row) in platform.rows().iter().enumerate() {
@@ -241,15 +154,8 @@ impl<'s> Reader<'s> {
             }
             cell.locked = true;
         }
-        if !self.rest.is_empty() {
-            self.line = self.line.saturating_add(1);
-            return Err(self.error(LoadErrorKind::Length));
-        }
+        self.finish()?;
         Ok(machine)
-    }
-
-    const fn error(&self, kind: LoadErrorKind) -> LoadError {
-        LoadError { kind, line: self.line }
     }
 }
 
