@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! The host outside of the TD.
 
-use tsm_tdx::HostStatus;
+use alloc::boxed::Box;
+
 use tsm_tdx::call::Registers;
+use tsm_tdx::quoting::HostStatus;
 
 /// Who answers `TDG.VP.VMCALL`.
 ///
@@ -15,6 +17,12 @@ pub trait Host {
 }
 
 impl<H: Host + ?Sized> Host for &mut H {
+    fn vmcall(&mut self, registers: &mut Registers) {
+        H::vmcall(self, registers);
+    }
+}
+
+impl<H: Host + ?Sized> Host for Box<H> {
     fn vmcall(&mut self, registers: &mut Registers) {
         H::vmcall(self, registers);
     }
