@@ -27,7 +27,8 @@
 //!   really was extended.
 //! - [`contract`] checks any provider against the contract of
 //!   [`tsm_core::provider`]; adapters call it in their tests.
-//! - With the feature `tdx`, `tdx` is a TDX module in software, below the adapter for TDX.
+//! - With the feature `tdx`, `tdx` is a TDX module in software, below the adapter for TDX; with
+//!   `tdx-quote` also its quotes and all that vouches for them.
 //!
 //! ```
 //! use tsm_core::{Algorithm, Provider};
@@ -43,19 +44,32 @@
 
 extern crate alloc;
 
+#[cfg(feature = "platforms")]
 pub mod contract;
+#[cfg(feature = "platforms")]
 mod faulty;
+#[cfg(any(feature = "platforms", feature = "tdx"))]
 mod lines;
+#[cfg(feature = "platforms")]
 pub mod platform;
+#[cfg(feature = "platforms")]
 mod simulated;
+#[cfg(feature = "platforms")]
 mod state;
+#[cfg(feature = "platforms")]
 mod table;
 #[cfg(feature = "tdx")]
 pub mod tdx;
+#[cfg(feature = "platforms")]
 mod trace;
 
+#[cfg(feature = "platforms")]
 pub use faulty::{Call, Fault, Faulty, Injected};
+#[cfg(any(feature = "platforms", feature = "tdx"))]
 pub use lines::{LoadError, LoadErrorKind};
+#[cfg(feature = "platforms")]
 pub use simulated::Simulated;
+#[cfg(feature = "platforms")]
 pub use table::{Platform, Row, Source, TableError};
+#[cfg(feature = "platforms")]
 pub use trace::Trace;

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Saved states as lines: reading them, and what can be wrong with them.
 
-use alloc::vec;
-use alloc::vec::Vec;
 use core::fmt;
 
 use tsm_core::hex;
@@ -86,12 +84,6 @@ impl<'s> Reader<'s> {
     pub(crate) fn after(&mut self, words: &str) -> Result<&'s [u8], LoadError> {
         let line = self.next()?;
         line.strip_prefix(words.as_bytes()).ok_or(self.error(LoadErrorKind::Unexpected))
-    }
-
-    pub(crate) fn hex(&mut self, words: &str, size: usize) -> Result<Vec<u8>, LoadError> {
-        let mut bytes = vec![0; size];
-        self.hex_into(words, &mut bytes)?;
-        Ok(bytes)
     }
 
     /// Fills `out` from the hex digits behind `words`.

@@ -16,6 +16,7 @@
 //! ```
 
 use alloc::string::String;
+use alloc::vec;
 use alloc::vec::Vec;
 use core::fmt::{self, Write as _};
 
@@ -120,6 +121,12 @@ impl<'s> Reader<'s> {
         let (name, banks) = self.names()?;
         let platform = platform::with_banks(name, banks).filter(|p| p.choice() == banks);
         platform.ok_or(self.error(LoadErrorKind::Platform))
+    }
+
+    fn hex(&mut self, words: &str, size: usize) -> Result<Vec<u8>, LoadError> {
+        let mut bytes = vec![0; size];
+        self.hex_into(words, &mut bytes)?;
+        Ok(bytes)
     }
 
     /// The lines behind the platform's.

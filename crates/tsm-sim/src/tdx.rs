@@ -31,6 +31,8 @@ mod field;
 mod host;
 mod memory;
 mod module;
+#[cfg(feature = "tdx-quote")]
+pub mod quoting;
 mod state;
 
 pub use busy::Busy;

@@ -99,10 +99,7 @@ extern "C" fn undefined_instruction(_: i32, _: *mut libc::siginfo_t, context: *m
 }
 
 /// Makes this thread a TD of this module.
-fn emulate<H: Host + 'static>(module: Module<H>) -> Hardware<IdentityMapped>
-where
-    H: Clone,
-{
+fn emulate<H: Host + Clone + 'static>(module: Module<H>) -> Hardware<IdentityMapped> {
     static HANDLER: Once = Once::new();
     HANDLER.call_once(|| {
         // SAFETY: all zeros is a valid `sigaction`: no flags, no mask, the default handler.

@@ -2,7 +2,6 @@
 //! The module: leaves on registers and guest memory.
 
 use sha2::{Digest as _, Sha384};
-use tsm_core::Algorithm;
 use tsm_tdx::call::Registers;
 use tsm_tdx::layout::{
     Attributes, ReportType, TEE_TDX, TdInfo, TdReportStruct, TeeTcbInfo, Valid, Xfam,
@@ -13,7 +12,6 @@ use tsm_tdx::{GuestPhysical, SharedBit};
 
 use super::field::{self, Field, Value};
 use super::{Busy, Cpu, Fault, GuestMemory, Host, NoHost};
-use crate::table;
 
 /// A TDX module with one TD and one virtual processor. See the [module documentation](super).
 ///
@@ -76,19 +74,19 @@ impl Module {
     /// A module on this processor with a TD that has just been started: RTMRs zero,
     /// SEPT_VE_DISABLE set, 48-bit addresses, no host.
     ///
-    /// MRTD is that of the machine [`Simulated::by_name("tdx")`](crate::Simulated::by_name).
+    /// MRTD is that of the machine `Simulated::by_name("tdx")`.
     #[must_use]
     pub fn new(cpu: Cpu) -> Self {
         let mut td = TdInfo::ZERO;
         td.attributes = Attributes::SEPT_VE_DISABLE;
         td.xfam = Xfam::X87.and(Xfam::SSE).and(Xfam::AVX);
-        made_up("mrtd", &mut td.mr_td);
+        td.mr_td = made_up("mrtd");
         let mut tcb = TeeTcbInfo::ZERO;
         tcb.valid = Valid::from_bits(Valid::TDX_1_0.bits() | Valid::TCB_SVN_2.bits());
         (tcb.tee_tcb_svn.minor, tcb.tee_tcb_svn.major, tcb.tee_tcb_svn.microcode) = (6, 1, 3);
         tcb.tee_tcb_svn_2 = tcb.tee_tcb_svn;
-        made_up("mrseam", &mut tcb.mr_seam);
-        made_up("mrsignerseam", &mut tcb.mr_signer_seam);
+        tcb.mr_seam = made_up("mrseam");
+        tcb.mr_signer_seam = made_up("mrsignerseam");
         Self {
             cpu,
             td,
@@ -102,9 +100,9 @@ impl Module {
     }
 }
 
-/// The value of a register of `sim:tdx` that is made up.
-fn made_up(name: &str, out: &mut [u8; 48]) {
-    table::made_up("sim:tdx", name, Some(Algorithm::Sha384), out);
+/// The value of a register of `sim:tdx` that is made up, as the table of that machine has it.
+fn made_up(name: &str) -> [u8; 48] {
+    Sha384::new_with_prefix("SIMULATED value of sim:tdx/").chain_update(name).finalize().into()
 }
 
 impl<H> Module<H> {

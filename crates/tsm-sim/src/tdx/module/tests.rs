@@ -201,6 +201,16 @@ fn reports_say_what_the_td_is() {
     assert_eq!(module.report(&[0; 64]).mac.report_type.version, 1);
 }
 
+#[cfg(feature = "platforms")]
+#[test]
+fn the_same_td_as_in_the_table() {
+    use tsm_core::{Algorithm, Provider as _};
+    let mut table = crate::Simulated::by_name("tdx").unwrap();
+    let mrtd = table.find("mrtd").unwrap();
+    let value = table.value(mrtd, Algorithm::Sha384).unwrap();
+    assert_eq!(value.as_bytes(), module().td().mr_td);
+}
+
 #[test]
 fn verifies_its_own_reports() {
     let (mut here, mut memory) = (module(), Pages::new());
