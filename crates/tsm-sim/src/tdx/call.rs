@@ -2,7 +2,7 @@
 //! The module as a `Tdcall`: the operands of a call are all the memory there is.
 
 use tsm_core::ErrorKind;
-use tsm_tdx::call::{AddressRegister, Memory, Registers};
+use tsm_tdx::call::{AddressRegister, Registers};
 use tsm_tdx::{Call, Error, GuestPhysical, Tdcall};
 
 use super::{Fault, GuestMemory, Host, Module};
@@ -41,12 +41,8 @@ impl GuestMemory for Operands<'_, '_> {
     }
 
     fn write(&mut self, address: GuestPhysical, bytes: &[u8]) -> Result<(), Fault> {
-        let mut operands = self.0.operands_mut();
-        let operand = operands.find(|operand| place(operand.register()) == address);
-        let out = match operand.map(|operand| operand.memory_mut()) {
-            Some(Memory::Written(out)) => out.get_mut(..bytes.len()),
-            _ => None,
-        };
+        let written = self.0.written().filter(|(register, _)| place(*register) == address);
+        let out = written.and_then(|(_, out)| out.get_mut(..bytes.len()));
         copy(bytes, out.ok_or(Fault { address })?);
         Ok(())
     }
