@@ -13,6 +13,10 @@ use crate::serial::{Exit, Serial, exit};
 /// before it (Intel SDM volume 3, 6.14.2).
 #[repr(C)]
 pub(crate) struct Frame {
+    pub(crate) r15: u64,
+    pub(crate) r14: u64,
+    pub(crate) r13: u64,
+    pub(crate) r12: u64,
     pub(crate) r11: u64,
     pub(crate) r10: u64,
     pub(crate) r9: u64,
@@ -29,8 +33,8 @@ pub(crate) struct Frame {
     pub(crate) ss: u64,
 }
 
-// The callee-saved registers are kept by the handler itself. The processor aligns the stack to 16
-// before its five words; with nine more words it is aligned again at the call.
+// RBX and RBP are kept by the handler itself; no leaf has them. The processor aligns the stack to 16
+// before its five words; with thirteen more words it is aligned again at the call.
 global_asm!(
     "ud_entry:",
     "push rax",
@@ -42,9 +46,17 @@ global_asm!(
     "push r9",
     "push r10",
     "push r11",
+    "push r12",
+    "push r13",
+    "push r14",
+    "push r15",
     "cld",
     "mov rdi, rsp",
     "call {handler}",
+    "pop r15",
+    "pop r14",
+    "pop r13",
+    "pop r12",
     "pop r11",
     "pop r10",
     "pop r9",
@@ -101,8 +113,8 @@ struct Tables {
     stack: [u8; STACK],
 }
 
-/// Enough for the emulated module's SHA-384 and for the text of a panic.
-const STACK: usize = 8192;
+/// Enough for the emulated module's reports and for the text of a panic.
+const STACK: usize = 16_384;
 
 struct Shared(UnsafeCell<Tables>);
 

@@ -1,44 +1,49 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! **Emulated**: what the Intel TDX module would do on TDCALL, done by the image's own #UD handler.
-//! It has no isolation whatever: the image could overwrite its "registers".
+//! **Emulated**: what the Intel TDX module would do on TDCALL, done by the image's own #UD handler
+//! with the simulator's module. It has no isolation whatever: the image could overwrite its
+//! "registers".
 //!
-//! Leaves, operand checks and their order, and status codes are those of the TDX module 1.5.01
-//! (`tdg_mr_rtmr_extend.c`, `tdg_vm_rd_wr.c`). On top of that, every fourth extension finds the
-//! register's lock taken, so that the caller's retry is exercised.
+//! Every fourth call that comes to the RTMRs' lock finds it taken, so that the caller's retry is
+//! exercised.
 
+use core::alloc::{GlobalAlloc, Layout};
 use core::cell::UnsafeCell;
+use core::ptr;
 
-use sha2::Digest as _;
+use tsm_sim::tdx::{Busy, Cpu, Fault, GuestMemory, Module};
+use tsm_tdx::{GuestPhysical, Registers};
 
 use crate::cpu::Frame;
-use crate::tdcall::{Leaf, Status};
 
-/// The four emulated RTMRs.
-struct Module {
-    rtmr: [[u8; 48]; 4],
-    calls: u32,
-    extensions: u32,
-}
+struct Shared(UnsafeCell<Option<Module>>);
 
-struct Shared(UnsafeCell<Module>);
-
-// SAFETY: one processor, interrupts off. References are made in `step` and `calls` only; `step`
-// runs in the #UD handler, which does not raise #UD, and `calls` executes no TDCALL.
+// SAFETY: one processor, interrupts off. References are made in `install`, `step` and `calls` only;
+// `step` runs in the #UD handler, which does not raise #UD, and the others execute no TDCALL.
 unsafe impl Sync for Shared {}
 
-static MODULE: Shared =
-    Shared(UnsafeCell::new(Module { rtmr: [[0; 48]; 4], calls: 0, extensions: 0 }));
+static MODULE: Shared = Shared(UnsafeCell::new(None));
+
+/// Puts the module there. Not inlined: it takes more of the stack than the rest of `main`.
+#[inline(never)]
+pub(crate) fn install() {
+    let mut module = Module::new(Cpu::new("td-shim in QEMU"));
+    module.set_busy(Busy::every(4));
+    // SAFETY: see `Shared`: no other reference exists while this one does.
+    let place = unsafe { &mut *MODULE.0.get() };
+    *place = Some(module);
+}
 
 /// How many TDCALLs were emulated.
-pub(crate) fn calls() -> u32 {
+pub(crate) fn calls() -> u64 {
     // SAFETY: see `Shared`: no other reference exists while this one does.
-    unsafe { &*MODULE.0.get() }.calls
+    let module = unsafe { &*MODULE.0.get() };
+    module.as_ref().map_or(0, Module::calls)
 }
 
 /// Does the instruction at RIP, if it is TDCALL, and steps over it.
 pub(crate) fn step(frame: &mut Frame) -> Option<()> {
     const TDCALL: [u8; 4] = [0x66, 0x0F, 0x01, 0xCC];
-    let code = core::ptr::with_exposed_provenance::<[u8; 4]>(usize::try_from(frame.rip).ok()?);
+    let code = ptr::with_exposed_provenance::<[u8; 4]>(usize::try_from(frame.rip).ok()?);
     // SAFETY: the processor has just tried to execute what is there, so it is readable; the 4 GiB
     // around it are mapped, so reading past a shorter instruction is harmless.
     if unsafe { code.read_unaligned() } != TDCALL {
@@ -46,61 +51,79 @@ pub(crate) fn step(frame: &mut Frame) -> Option<()> {
     }
     // SAFETY: see `Shared`: no other reference exists while this one does.
     let module = unsafe { &mut *MODULE.0.get() };
-    module.calls += 1;
-    // Version in bits 23:16, the rest must be zero.
-    let known_version = frame.rax >> 16 == 0;
-    frame.rax = match frame.rax & 0xFFFF {
-        Leaf::RTMR_EXTEND if known_version => module.rtmr_extend(frame.rcx, frame.rdx),
-        Leaf::VM_READ if known_version => module.vm_read(frame),
-        _ => Status::OPERAND_INVALID | OPERAND_RAX,
-    };
+    let mut registers = Registers::default();
+    for (register, value) in pairs(&mut registers, frame) {
+        *register = *value;
+    }
+    // A page that is not there would be #VE or an exit to the host, and neither is here.
+    module.as_mut()?.execute(&mut registers, &mut Mapped).ok()?;
+    for (register, value) in pairs(&mut registers, frame) {
+        *value = *register;
+    }
     frame.rip += 4;
     Some(())
 }
 
-// Operand ids (TDX module, `tdx_error_codes_defs.h`).
-const OPERAND_RAX: u64 = 0;
-const OPERAND_RCX: u64 = 1;
-const OPERAND_RDX: u64 = 2;
-const OPERAND_RTMR: u64 = 168;
+/// The registers and where they are in the frame.
+fn pairs<'a>(to: &'a mut Registers, frame: &'a mut Frame) -> [(&'a mut u64, &'a mut u64); 11] {
+    [
+        (&mut to.rax, &mut frame.rax),
+        (&mut to.rcx, &mut frame.rcx),
+        (&mut to.rdx, &mut frame.rdx),
+        (&mut to.r8, &mut frame.r8),
+        (&mut to.r9, &mut frame.r9),
+        (&mut to.r10, &mut frame.r10),
+        (&mut to.r11, &mut frame.r11),
+        (&mut to.r12, &mut frame.r12),
+        (&mut to.r13, &mut frame.r13),
+        (&mut to.r14, &mut frame.r14),
+        (&mut to.r15, &mut frame.r15),
+    ]
+}
 
-/// First word of RTMR0 among the TD's fields; six words for each register.
-pub(crate) const FIELD_RTMR: u64 = 0x1310_0003_0000_0040;
-/// Words in a register.
-pub(crate) const WORDS: u64 = 6;
+/// The first 4 GiB, which are mapped to themselves.
+struct Mapped;
 
-impl Module {
-    fn rtmr_extend(&mut self, address: u64, index: u64) -> u64 {
-        if !address.is_multiple_of(64) || address >= 1 << 32 {
-            return Status::OPERAND_INVALID | OPERAND_RCX;
+impl Mapped {
+    fn place(address: GuestPhysical, size: usize) -> Result<*mut u8, Fault> {
+        let fault = Fault { address };
+        let start = usize::try_from(address.0).map_err(|_| fault)?;
+        let end = start.checked_add(size).ok_or(fault)?;
+        if end > 1 << 32 {
+            return Err(fault);
         }
-        let register = usize::try_from(index).ok().and_then(|index| self.rtmr.get_mut(index));
-        let Some(register) = register else {
-            return Status::OPERAND_INVALID | OPERAND_RDX;
-        };
-        self.extensions += 1;
-        if self.extensions.is_multiple_of(4) {
-            return Status::OPERAND_BUSY | OPERAND_RTMR;
-        }
-        let data = core::ptr::with_exposed_provenance::<[u8; 48]>(address as usize);
-        // SAFETY: below 4 GiB everything is mapped; bytes have no invalid values; the caller is
-        // stopped at its TDCALL, so nobody writes meanwhile.
-        let data = unsafe { data.read() };
-        let hash = sha2::Sha384::new_with_prefix(*register).chain_update(data).finalize();
-        *register = hash.into();
-        0
-    }
-
-    fn vm_read(&self, frame: &mut Frame) -> u64 {
-        if frame.rcx != 0 {
-            return Status::OPERAND_INVALID | OPERAND_RCX;
-        }
-        let word = frame.rdx.checked_sub(FIELD_RTMR).and_then(|word| usize::try_from(word).ok());
-        let words = self.rtmr.as_flattened().as_chunks::<8>().0;
-        let Some(word) = word.and_then(|word| words.get(word)) else {
-            return Status::FIELD_ID_INCORRECT | OPERAND_RDX;
-        };
-        frame.r8 = u64::from_le_bytes(*word);
-        0
+        Ok(ptr::with_exposed_provenance_mut(start))
     }
 }
+
+impl GuestMemory for Mapped {
+    fn read(&self, address: GuestPhysical, out: &mut [u8]) -> Result<(), Fault> {
+        let place = Self::place(address, out.len())?;
+        // SAFETY: below 4 GiB everything is mapped; bytes have no invalid values; the caller is
+        // stopped at its TDCALL, so nobody writes meanwhile. `out` is on this handler's stack.
+        unsafe { ptr::copy_nonoverlapping(place, out.as_mut_ptr(), out.len()) };
+        Ok(())
+    }
+
+    fn write(&mut self, address: GuestPhysical, bytes: &[u8]) -> Result<(), Fault> {
+        let place = Self::place(address, bytes.len())?;
+        // SAFETY: as in `read`; the caller has borrowed its buffer mutably for the call.
+        unsafe { ptr::copy_nonoverlapping(bytes.as_ptr(), place, bytes.len()) };
+        Ok(())
+    }
+}
+
+/// The simulator's crate uses an allocator; the module in it does not, and nothing else here does.
+struct Refusing;
+
+// SAFETY: null is what an allocator gives that has no memory.
+unsafe impl GlobalAlloc for Refusing {
+    unsafe fn alloc(&self, _: Layout) -> *mut u8 {
+        ptr::null_mut()
+    }
+
+    unsafe fn dealloc(&self, _: *mut u8, _: Layout) {}
+}
+
+#[global_allocator]
+static ALLOCATOR: Refusing = Refusing;

@@ -3,20 +3,26 @@
 //! came out as it should.
 
 use core::cell::UnsafeCell;
+use core::fmt::{self, Write as _};
 use core::sync::atomic::{AtomicBool, Ordering};
 
 use tsm_core::log::{Limits, RecordLog, SliceStorage};
 use tsm_core::provider::{Provider as _, Recorder as _, RegisterId};
 use tsm_core::replay::{self, Match, Verified};
 use tsm_core::{Algorithm, Banks, Digest, Logged, Register, VirtualRegisters};
+use tsm_tdx::{
+    Hardware, IdentityMapped, MacBuffer, ReportBuffer, RtmrIndex, RtmrSet, Td, TdReport,
+    TdxProvider,
+};
 
-use crate::tdx_registers::TdxRegisters;
+use crate::serial::Serial;
 
-/// Name of the provider.
-pub(crate) const PROVIDER: &str = "tdx";
+/// The registers, by the instruction.
+type Tdx = TdxProvider<'static, Hardware<IdentityMapped>>;
 
-const RTMR2: RegisterId = RegisterId(2);
-const RTMR3: RegisterId = RegisterId(3);
+/// rtmr2 and rtmr3 in the list of registers.
+const RTMR2: RegisterId = RegisterId(6);
+const RTMR3: RegisterId = RegisterId(7);
 
 /// A piece of work.
 pub(crate) struct Job {
@@ -27,18 +33,21 @@ pub(crate) struct Job {
 }
 
 /// All of them.
-pub(crate) const ALL: [Job; 6] = [
+pub(crate) const ALL: [Job; 7] = [
     Job { name: "append", run: append, budgeted: true },
     Job { name: "off-log", run: off_log, budgeted: true },
     Job { name: "append-sync", run: append_sync, budgeted: true },
     Job { name: "replay", run: replay, budgeted: true },
+    Job { name: "report", run: report, budgeted: false },
     Job { name: "virtual", run: virtual_registers, budgeted: false },
     Job { name: "replay-refuses", run: replay_refuses, budgeted: true },
 ];
 
 /// Registers and logs.
 pub(crate) struct Machine {
-    registers: TdxRegisters,
+    registers: Tdx,
+    /// Where a report is copied to.
+    report: &'static mut [u8; ReportBuffer::SIZE],
     log: RecordLog<SliceStorage<'static>>,
     /// The page of rtmr3's log, and how much of it is used.
     virtual_page: &'static mut [u8; PAGE],
@@ -54,9 +63,19 @@ const PAGE: usize = 4096;
 impl Machine {
     /// The machine, once.
     pub(crate) fn new() -> Option<Self> {
-        let [page, virtual_page] = pages()?;
+        let Pages { page, virtual_page, buffer, report } = pages()?;
+        // SAFETY: `boot` maps the first 4 GiB, where all of this image is, to themselves; nothing
+        // takes the memory away, and nothing else in QEMU calls it shared.
+        let space = unsafe { IdentityMapped::new() };
+        // A real shim would go on with what this gives, and only with that.
+        let _ = writeln!(Serial, "detection says: {}", said(Hardware::detect(space)));
+        // SAFETY: the #UD handler of this image does what the module would (`emulated_module`).
+        let module = unsafe { Hardware::assume(space) };
         Some(Self {
-            registers: TdxRegisters,
+            // With a buffer for reports, reading takes less stack than word by word.
+            registers: TdxProvider::new(Td::new(module).ok()?, RtmrSet::ALL)
+                .with_report_buffer(buffer),
+            report,
             log: RecordLog::new(SliceStorage::new(page), Limits::DEFAULT),
             virtual_page,
             virtual_len: 0,
@@ -65,9 +84,14 @@ impl Machine {
         })
     }
 
-    /// The registers.
-    pub(crate) const fn registers(&self) -> TdxRegisters {
-        self.registers
+    /// The name of the registers' provider.
+    pub(crate) fn provider(&self) -> &str {
+        self.registers.name()
+    }
+
+    /// The value of an RTMR.
+    pub(crate) fn rtmr(&mut self, index: RtmrIndex) -> Option<Digest> {
+        self.registers.value(Tdx::rtmr(index), Algorithm::Sha384).ok()
     }
 
     /// rtmr2's log.
@@ -79,6 +103,20 @@ impl Machine {
     pub(crate) fn virtual_log(&self) -> &[u8] {
         self.virtual_page.get(..self.virtual_len).unwrap_or_default()
     }
+}
+
+/// What is said about a module that was looked for.
+fn said(detected: Result<Hardware<IdentityMapped>, tsm_tdx::Error>) -> impl fmt::Display {
+    struct Said(Option<tsm_tdx::Error>);
+    impl fmt::Display for Said {
+        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            match &self.0 {
+                Some(error) => error.fmt(f),
+                None => f.write_str("a TD"),
+            }
+        }
+    }
+    Said(detected.err())
 }
 
 /// Three records; the log begins with a capture.
@@ -124,14 +162,35 @@ extern "C" fn replay_refuses(machine: &mut Machine) {
 
 /// Replays rtmr2's log against the value of a register.
 fn verify(machine: &mut Machine, register: RegisterId, good: fn(&Verified<'_>) -> bool) -> bool {
-    let Ok(value) = machine.registers.value(register, Algorithm::Sha384) else { return false };
+    let Some(value) = value(machine, register) else { return false };
     let log = machine.log.storage().as_bytes();
     let verified = replay::verify(log, &[ZEROS], &[value], Limits::DEFAULT, &mut ());
     verified.as_ref().is_ok_and(good)
 }
 
+/// Not inlined: what reading a register needs of the stack is not part of a replay.
+#[inline(never)]
+fn value(machine: &mut Machine, register: RegisterId) -> Option<Digest> {
+    machine.registers.value(register, Algorithm::Sha384).ok()
+}
+
 /// Where RTMRs start.
 const ZEROS: Digest = Digest::zeros(Algorithm::Sha384);
+
+/// The module's report says the same about rtmr2, and the module vouches for it.
+extern "C" fn report(machine: &mut Machine) {
+    machine.good = make_report(machine).is_some();
+}
+
+fn make_report(machine: &mut Machine) -> Option<()> {
+    machine.registers.as_reporter()?.report(&[0x5A; 64], machine.report).ok()?;
+    let report = TdReport::parse(machine.report).ok()?;
+    let td = machine.registers.td_mut();
+    let rtmr2 = td.read_rtmr(RtmrIndex::RTMR2).ok()?;
+    let same = report.td_info.rtmr(RtmrIndex::RTMR2) == &rtmr2;
+    td.verify_report(&MacBuffer::new(&report.mac)).ok()?;
+    (same && report.mac.report_data == [0x5A; 64]).then_some(())
+}
 
 /// Two virtual registers carried by rtmr3.
 static VIRTUAL: [Register<'static>; 2] = [
@@ -147,7 +206,7 @@ extern "C" fn virtual_registers(machine: &mut Machine) {
 fn use_virtual_registers(machine: &mut Machine) -> Option<()> {
     let storage = SliceStorage::new(&mut *machine.virtual_page);
     let log = RecordLog::new(storage, Limits::DEFAULT);
-    let mut logged = Logged::<_, _, 1>::new(machine.registers);
+    let mut logged = Logged::<_, _, 1>::new(&mut machine.registers);
     logged.attach(RTMR3, log).ok()?;
     let mut registers = VirtualRegisters::<_, 2>::open(logged, RTMR3, &VIRTUAL).ok()?;
     let (app, other) = (registers.find("mr_app")?, registers.find("mr_other")?);
@@ -172,15 +231,43 @@ unsafe impl Sync for Page {}
 static RTMR2_PAGE: Page = Page(UnsafeCell::new([0; PAGE]));
 static RTMR3_PAGE: Page = Page(UnsafeCell::new([0; PAGE]));
 
-/// The two pages, once.
-fn pages() -> Option<[&'static mut [u8; PAGE]; 2]> {
+/// What the module writes reports to.
+struct Report(UnsafeCell<ReportBuffer>);
+
+// SAFETY: as `Page`.
+unsafe impl Sync for Report {}
+
+static BUFFER: Report = Report(UnsafeCell::new(ReportBuffer::new()));
+
+/// What a report is copied to.
+struct Bytes(UnsafeCell<[u8; ReportBuffer::SIZE]>);
+
+// SAFETY: as `Page`.
+unsafe impl Sync for Bytes {}
+
+static REPORT: Bytes = Bytes(UnsafeCell::new([0; ReportBuffer::SIZE]));
+
+/// The machine's memory.
+struct Pages {
+    page: &'static mut [u8; PAGE],
+    virtual_page: &'static mut [u8; PAGE],
+    buffer: &'static mut ReportBuffer,
+    report: &'static mut [u8; ReportBuffer::SIZE],
+}
+
+/// All of it, once.
+fn pages() -> Option<Pages> {
     static TAKEN: AtomicBool = AtomicBool::new(false);
     if TAKEN.swap(true, Ordering::Relaxed) {
         return None;
     }
     // SAFETY: this line is reached once, and nothing else refers to the bytes.
-    let first = unsafe { &mut *RTMR2_PAGE.0.get() };
+    let page = unsafe { &mut *RTMR2_PAGE.0.get() };
     // SAFETY: as above.
-    let second = unsafe { &mut *RTMR3_PAGE.0.get() };
-    Some([first, second])
+    let virtual_page = unsafe { &mut *RTMR3_PAGE.0.get() };
+    // SAFETY: as above.
+    let buffer = unsafe { &mut *BUFFER.0.get() };
+    // SAFETY: as above.
+    let report = unsafe { &mut *REPORT.0.get() };
+    Some(Pages { page, virtual_page, buffer, report })
 }

@@ -3,8 +3,8 @@
 //! by TDCALL, keeps the log in a fixed page, and replays it, on a stack of 4 KiB.
 //!
 //! **The TDX module is emulated.** QEMU has none, so the instruction raises #UD and a handler in
-//! this image ([`emulated_module`]) does what the module would. The instruction, its operands and
-//! its status codes are real; isolation is not there.
+//! this image ([`emulated_module`]) does what the module would. The adapter (tsm-tdx), the
+//! instruction, its operands and its status codes are real; isolation is not there.
 //!
 //! Exits QEMU through isa-debug-exit: status 33 all good, 35 a check failed, 37 more stack than the
 //! budget, 39 the stack's guard was overwritten, 127 panic or unexpected exception.
@@ -18,12 +18,11 @@ mod emulated_module;
 mod jobs;
 mod serial;
 mod stack;
-mod tdcall;
-mod tdx_registers;
 
 use core::fmt::Write as _;
 
 use tsm_core::{Algorithm, Digest};
+use tsm_tdx::RtmrIndex;
 
 use crate::jobs::Machine;
 use crate::serial::{Exit, Serial, exit};
@@ -35,13 +34,15 @@ const BUDGET: usize = 2048;
 /// The image's work, called by [`boot`] in 64-bit mode.
 extern "C" fn main() -> ! {
     cpu::install_trap_handlers();
+    emulated_module::install();
     let Some(mut machine) = Machine::new() else {
-        failed("the log's page is taken");
+        failed("the log's page is taken, or the module does not answer");
     };
     let Some(mut stack) = MeasuredStack::take() else {
         failed("the stack is taken");
     };
-    let _ = writeln!(Serial, "td-shim: {} (EMULATED TDX module, no isolation)", jobs::PROVIDER);
+    let provider = machine.provider();
+    let _ = writeln!(Serial, "td-shim: {provider} (EMULATED TDX module, no isolation)");
 
     let mut worst = Exit::Good;
     for job in jobs::ALL {
@@ -59,8 +60,10 @@ extern "C" fn main() -> ! {
             break;
         }
     }
-    print_log("rtmr2", machine.log(), machine.registers().rtmr(2));
-    print_log("rtmr3", machine.virtual_log(), machine.registers().rtmr(3));
+    let rtmr2 = machine.rtmr(RtmrIndex::RTMR2);
+    print_log("rtmr2", machine.log(), rtmr2);
+    let rtmr3 = machine.rtmr(RtmrIndex::RTMR3);
+    print_log("rtmr3", machine.virtual_log(), rtmr3);
     print_value("virtual", "mr_app", machine.virtual_value);
     let _ = writeln!(Serial, "TDCALLs emulated: {}", emulated_module::calls());
     let _ = writeln!(Serial, "RESULT {worst}");

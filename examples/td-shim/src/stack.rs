@@ -60,9 +60,12 @@ impl MeasuredStack {
     /// Calls `job(context)` on this stack.
     pub(crate) fn run<C>(&mut self, job: extern "C" fn(&mut C), context: &mut C) -> Used {
         let memory = MEMORY.0.get();
-        // SAFETY: `memory` is aligned and valid, there is one `MeasuredStack`, and nothing runs on
-        // the stack now.
-        unsafe { memory.write(Memory { guard: [PAINT; WORDS], stack: [PAINT; WORDS] }) };
+        // SAFETY: `memory` is aligned, valid and initialised, there is one `MeasuredStack`, and
+        // nothing runs on the stack now. (In place: a value of this size would not fit on the stack
+        // that `main` has.)
+        let painted = unsafe { &mut *memory };
+        painted.guard.fill(PAINT);
+        painted.stack.fill(PAINT);
         let top = memory.wrapping_add(1);
         // SAFETY: `top` is 16-aligned as the ABI wants it at a call (System V x86-64, 3.2.2), and
         // the memory below is this function's alone. RSP is kept in R12, which the callee

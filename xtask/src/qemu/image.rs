@@ -34,7 +34,7 @@ pub(super) fn build(package: &str, target: &str) -> Result<PathBuf> {
         let mut cargo = cargo(&core);
         cargo.args([command, "-q", "--release", "--locked", "-p", package, "--target", target]);
         if !matches!(core, Core::Installed) {
-            cargo.arg("-Zbuild-std=core");
+            cargo.arg("-Zbuild-std=core,alloc");
         }
         cargo.arg("--target-dir").arg(&target_dir);
         cargo

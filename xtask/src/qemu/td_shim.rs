@@ -35,6 +35,9 @@ pub(super) fn run(tsm: &Path) -> Result<String> {
     if !run.serial.says("RESULT good") {
         bail!("no good result:\n{}", run.serial);
     }
+    if run.serial.lines("detection says: this is not a TD").next().is_none() {
+        bail!("the adapter takes QEMU for a TD:\n{}", run.serial);
+    }
     let rtmr2 = Claim {
         log: &run.serial.log("rtmr2")?,
         values: &[run.serial.value("register", "rtmr2")?],
