@@ -5,9 +5,11 @@
 //! the same status codes, real SHA-384 and real MACs, with a key that anybody can compute. It works on
 //! registers and a [`GuestMemory`] ([`Module::execute`]), for handlers of the instruction's
 //! exception; and as a [`Tdcall`](tsm_tdx::Tdcall) on the buffers of a call. It never allocates.
+//! [`TdxMachine`] is the module, the adapter and its registers in one: a provider.
 //!
 //! Whatever it makes is marked: its MRTD, MRSEAM and MRSIGNERSEAM are hashes of texts that begin
-//! with `SIMULATED`, so no reference value of a real machine equals them.
+//! with `SIMULATED`, so no reference value of a real machine equals them. With the feature `tdx-quote`,
+//! `quoting` has quotes that chain to a root of the simulator's own.
 //!
 //! ```
 //! use tsm_sim::tdx::{Cpu, Module};
@@ -29,6 +31,7 @@ mod call;
 mod cpu;
 mod field;
 mod host;
+mod machine;
 mod memory;
 mod module;
 #[cfg(feature = "tdx-quote")]
@@ -38,5 +41,6 @@ mod state;
 pub use busy::Busy;
 pub use cpu::Cpu;
 pub use host::{Host, NoHost};
+pub use machine::TdxMachine;
 pub use memory::{Fault, GuestMemory};
 pub use module::{AddressWidth, Module};

@@ -152,7 +152,7 @@ fn pck_certificate(cpu: &Cpu) -> Certificate {
     };
     let [serial @ .., _, _, _, _, _, _, _, _, _, _, _, _] = cpu.derive("the PCK's serial number");
     // Positive and of a fixed length.
-    let serial = serial.map(|byte| byte | 0x40);
+    let serial = serial.map(|byte| byte & 0x3F | 0x40);
     certificate(contents, &serial, pck_key(cpu).verifying_key(), &PlatformCa.key())
 }
 
