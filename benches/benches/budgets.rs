@@ -6,6 +6,7 @@ use core::hint::black_box;
 
 use tsm_benches::appender::Appender;
 use tsm_benches::paired::{Timed, time};
+use tsm_benches::tdx::{Adapter, Alone};
 use tsm_benches::{bare, eventlog, hostile, input, is_trial, size};
 use tsm_core::Algorithm::{self, Sha256, Sha384};
 use tsm_core::Digest;
@@ -20,6 +21,7 @@ fn main() {
     for banks in [&[Sha384][..], &[Sha256], &[Sha256, Sha384]] {
         append(banks);
     }
+    tdx();
     replay();
     ima();
     firmware();
@@ -65,6 +67,18 @@ fn append(banks: &[Algorithm]) {
     let count: usize = banks.iter().map(|&a| count(a)).sum();
     // 2.2 x one compression for SHA-384, which needs two: 1.1 x what is needed.
     row(&format!("append 80 B, {names} / its {count} bare"), &timed, each, 1.10);
+}
+
+/// The adapter may take 0.3 of a compression on top of what the simulated module takes alone.
+fn tdx() {
+    let each = size(20_000);
+    let floor = || bare::chain(Sha384, each * bare::of_extend(Sha384));
+    let mut alone = Alone::default();
+    let alone = time(|| alone.extend(each), floor);
+    let mut adapter = Adapter::default();
+    let both = time(|| adapter.extend(each), floor);
+    row("tdx extend, module alone / its 1 bare", &alone, each, f64::INFINITY);
+    row("tdx extend, adapter and module / its 1 bare", &both, each, alone.ratio + 0.3);
 }
 
 fn replay() {

@@ -5,6 +5,7 @@ use core::alloc::{GlobalAlloc, Layout};
 use core::cell::Cell;
 use std::alloc::System;
 
+use tsm_benches::tdx::{Adapter, Alone};
 use tsm_benches::{input, size};
 use tsm_core::Algorithm::{Sha256, Sha384};
 use tsm_core::log::{Limits, RecordLog, SliceStorage};
@@ -52,6 +53,16 @@ fn the_counter_counts() {
     let before = COUNT.get();
     drop(core::hint::black_box(vec![1_u8]));
     assert!(COUNT.get() > before);
+}
+
+/// Neither the adapter for TDX nor the module that it is tried on.
+#[test]
+fn extensions_by_the_adapter() {
+    let (mut adapter, mut alone) = (Adapter::default(), Alone::default());
+    allocates_nothing(|| {
+        adapter.extend(10);
+        alone.extend(10);
+    });
 }
 
 #[test]

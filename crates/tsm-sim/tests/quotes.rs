@@ -17,8 +17,11 @@ use tsm_tdx::layout::{CertificationData, Finding, Quote, QuoteBody, TdxQuoteVers
 use tsm_tdx::{ExtendBuffer, RtmrIndex, Td};
 use x509_cert::Certificate;
 use x509_cert::crl::CertificateList;
+use x509_cert::der::asn1::OctetString;
+use x509_cert::der::oid::AssociatedOid as _;
 use x509_cert::der::{Decode as _, Encode as _, Tagged as _};
-use x509_cert::ext::pkix::BasicConstraints;
+use x509_cert::ext::Extension;
+use x509_cert::ext::pkix::{AuthorityKeyIdentifier, BasicConstraints, SubjectKeyIdentifier};
 
 /// A machine that has been used.
 fn machine() -> Module {
@@ -247,6 +250,21 @@ fn everybody_says_simulated() {
     assert!(!tsm_core::hex::Hex(&root).to_string().starts_with("44a0196b2b99f889"));
 }
 
+/// Whatever a processor is called, it gets keys and a certificate with a positive serial number of
+/// its own.
+#[test]
+fn every_processor_has_a_certificate() {
+    let mut serials = std::collections::BTreeSet::new();
+    for n in 0..50 {
+        let cpu = Cpu::new(&format!("processor {n}"));
+        let chain = Certificate::load_pem_chain(authority::pck_chain(&cpu).as_bytes()).unwrap();
+        assert!(chain_holds(&chain));
+        let serial = chain[0].tbs_certificate().serial_number().as_bytes().to_vec();
+        assert_eq!((serial.len(), serial[0] >> 7), (20, 0));
+        assert!(serials.insert(serial));
+    }
+}
+
 /// The extension of the platform's certificate, by its object identifiers.
 #[test]
 fn platform_of_the_certificate() {
@@ -362,6 +380,13 @@ fn collateral_of_bad_times() {
     assert_eq!(qe["tcbLevels"][0]["tcbStatus"], "SWHardeningNeeded");
 }
 
+/// Whose key has signed, as an extension says it.
+fn owner(extension: &Extension) -> Option<OctetString> {
+    let is_it = extension.extn_id == AuthorityKeyIdentifier::OID;
+    let value = is_it.then_some(extension.extn_value.as_bytes())?;
+    AuthorityKeyIdentifier::from_der(value).unwrap().key_identifier
+}
+
 #[test]
 fn revocation_lists() {
     let module = machine();
@@ -380,6 +405,10 @@ fn revocation_lists() {
             assert_eq!(&tbs.issuer, issuer.tbs_certificate().subject());
             assert_eq!(tbs.this_update.to_unix_duration().as_secs(), Window::LONG.from);
             assert_eq!(tbs.next_update.unwrap().to_unix_duration().as_secs(), Window::LONG.until);
+            let of = |extensions: &[Extension]| extensions.iter().find_map(owner);
+            let issuer = issuer.tbs_certificate().get_extension::<SubjectKeyIdentifier>();
+            let issuer = issuer.unwrap().unwrap().1.0;
+            assert_eq!(of(tbs.crl_extensions.as_deref().unwrap()), Some(issuer));
             let serial = subject.tbs_certificate().serial_number();
             let listed = tbs.revoked_certificates.iter().flatten();
             assert_eq!(

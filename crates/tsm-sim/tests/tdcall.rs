@@ -242,6 +242,58 @@ fn provider_keeps_the_contract() {
     assert!(tdx.find("mrseam").is_some());
 }
 
+/// GetQuote: the request in memory that the host has too, the host's registers through the mask, and
+/// a quote of what was extended by the instruction.
+#[cfg(feature = "tdx-quote")]
+#[test]
+fn quotes() {
+    use core::ptr::NonNull;
+    use tsm_sim::tdx::quoting::{HostMemory, QuoteForm, QuotingHost};
+    use tsm_tdx::quoting::IdleQuote;
+    use tsm_tdx::{Quote, SharedPages};
+
+    const SHARED: u64 = 1 << 47;
+
+    /// The host's view: the same bytes, under addresses with the shared bit.
+    #[derive(Clone)]
+    struct View;
+
+    impl GuestMemory for View {
+        fn read(&self, address: GuestPhysical, out: &mut [u8]) -> Result<(), Fault> {
+            Raw.read(GuestPhysical(address.0 & !SHARED), out)
+        }
+
+        fn write(&mut self, address: GuestPhysical, bytes: &[u8]) -> Result<(), Fault> {
+            Raw.write(GuestPhysical(address.0 & !SHARED), bytes)
+        }
+    }
+
+    impl HostMemory for View {}
+
+    #[repr(C, align(4096))]
+    struct Pages([u8; 16_384]);
+
+    let cpu = *module().cpu();
+    let host = QuotingHost::new(&cpu, QuoteForm::V5Td15, View);
+    let td = Td::new(emulate(module().with_host(host))).unwrap();
+    let mut report = ReportBuffer::new();
+    let mut tdx = TdxProvider::new(td, RtmrSet::SYSTEM).with_report_buffer(&mut report);
+    let rtmr2 = tdx.find("rtmr2").unwrap();
+    tdx.extend(rtmr2, &[Algorithm::Sha384.hash(b"x")]).unwrap();
+    let value = tdx.value(rtmr2, Algorithm::Sha384).unwrap();
+    let mut pages = Box::new(Pages([0; 16_384]));
+    let start = NonNull::new(pages.0.as_mut_ptr()).unwrap();
+    let address = GuestPhysical(start.as_ptr().expose_provenance() as u64 | SHARED);
+    // SAFETY: `pages` is not touched by its name any more, and lives until the end.
+    let pages = unsafe { SharedPages::new(start, 16_384, address) };
+    let mut quoter = tdx.quoter(IdleQuote::new(pages), || 0, 1).unwrap();
+    let mut out = vec![0; 16_384];
+    let size = quoter.quote(&ReportData::new([6; 64]), &mut out).unwrap();
+    let quote = Quote::parse(&out[..size]).unwrap();
+    assert_eq!(quote.body().report_data(), &[6; 64]);
+    assert_eq!(quote.body().td().unwrap().rtmr(RtmrIndex::RTMR2)[..], *value.as_bytes());
+}
+
 /// Without a TD nothing is executed, and the error says what to do.
 #[test]
 fn detection_executes_nothing() {

@@ -11,16 +11,18 @@ use alloc::vec::Vec;
 use core::str::FromStr as _;
 use core::time::Duration;
 
+use p256::ecdsa::signature::Signer as _;
 use p256::ecdsa::{DerSignature, SigningKey, VerifyingKey};
 use sha2::{Digest as _, Sha256};
 use x509_cert::Certificate;
 use x509_cert::builder::profile::BuilderProfile;
-use x509_cert::builder::{self, Builder as _, CertificateBuilder, CrlBuilder};
-use x509_cert::certificate::TbsCertificate;
-use x509_cert::crl::RevokedCert;
-use x509_cert::der::asn1::{Ia5String, UtcTime};
+use x509_cert::builder::{self, Builder as _, CertificateBuilder};
+use x509_cert::certificate::{Rfc5280, TbsCertificate, Version};
+use x509_cert::crl::{CertificateList, RevokedCert, TbsCertList};
+use x509_cert::der::asn1::{Ia5String, Uint, UtcTime};
 use x509_cert::der::pem::LineEnding;
-use x509_cert::der::{Encode as _, EncodePem as _};
+use x509_cert::der::referenced::OwnedToRef as _;
+use x509_cert::der::{self, Encode as _, EncodePem as _};
 use x509_cert::ext::pkix::crl::dp::DistributionPoint;
 use x509_cert::ext::pkix::name::{DistributionPointName, GeneralName};
 use x509_cert::ext::pkix::{
@@ -30,7 +32,10 @@ use x509_cert::ext::pkix::{
 use x509_cert::ext::{Extension, ToExtension as _};
 use x509_cert::name::Name;
 use x509_cert::serial_number::SerialNumber;
-use x509_cert::spki::{SubjectPublicKeyInfoOwned, SubjectPublicKeyInfoRef};
+use x509_cert::spki::{
+    DynSignatureAlgorithmIdentifier as _, SignatureBitStringEncoding as _,
+    SubjectPublicKeyInfoOwned, SubjectPublicKeyInfoRef,
+};
 use x509_cert::time::{Time, Validity};
 
 use super::sgx_extension::sgx_extension;
@@ -192,9 +197,7 @@ impl BuilderProfile for Contents {
         issuer: SubjectPublicKeyInfoRef<'_>,
         _: &TbsCertificate,
     ) -> builder::Result<Vec<Extension>> {
-        let issuer = SubjectKeyIdentifier::try_from(issuer)?;
-        let issuer =
-            AuthorityKeyIdentifier { key_identifier: Some(issuer.0), ..Default::default() };
+        let issuer = key_identifier(issuer)?;
         let lists = GeneralName::UniformResourceIdentifier(Ia5String::new(LISTS)?);
         let lists = DistributionPoint {
             distribution_point: Some(DistributionPointName::FullName(vec![lists])),
@@ -236,20 +239,43 @@ fn certificate(
     sure(builder.build::<_, DerSignature>(issuer))
 }
 
+/// Not by the crate's builder: that one names the issuer's issuer as the key's owner.
 fn crl<A: Authority>(issuer: &A, window: Window, revoked: Option<Certificate>) -> Vec<u8> {
-    let number = CrlNumber(sure(x509_cert::der::asn1::Uint::new(&[1])));
-    let issued = time(window.from);
-    let list = CrlBuilder::new_with_this_update(&issuer.certificate(), number, issued);
-    let mut list = sure(list).with_next_update(Some(time(window.until)));
-    if let Some(certificate) = revoked {
-        let entry = RevokedCert {
-            serial_number: certificate.tbs_certificate().serial_number().clone(),
-            revocation_date: issued,
-            crl_entry_extensions: None,
-        };
-        list = list.with_certificates(core::iter::once(entry));
-    }
-    sure(sure(list.build::<_, DerSignature>(&issuer.key())).to_der())
+    let (key, certificate) = (issuer.key(), issuer.certificate());
+    let tbs = certificate.tbs_certificate();
+    let signature = sure(key.signature_algorithm_identifier());
+    let number = CrlNumber(sure(Uint::new(&[1])));
+    let owner = key_identifier(tbs.subject_public_key_info().owned_to_ref());
+    let revoked = revoked.map(|certificate| RevokedCert {
+        serial_number: certificate.tbs_certificate().serial_number().clone(),
+        revocation_date: time(window.from),
+        crl_entry_extensions: None,
+    });
+    let list = TbsCertList::<Rfc5280> {
+        version: Version::V2,
+        signature: signature.clone(),
+        issuer: tbs.subject().clone(),
+        this_update: time(window.from),
+        next_update: Some(time(window.until)),
+        revoked_certificates: revoked.map(|revoked| vec![revoked]),
+        crl_extensions: Some(vec![
+            sure((&number).to_extension(tbs.subject(), &[])),
+            sure((&sure(owner)).to_extension(tbs.subject(), &[])),
+        ]),
+    };
+    let signed: DerSignature = key.sign(&sure(list.to_der()));
+    let list = CertificateList {
+        tbs_cert_list: list,
+        signature_algorithm: signature,
+        signature: sure(signed.to_bitstring()),
+    };
+    sure(list.to_der())
+}
+
+/// Says whose key has signed: the hash of this one.
+fn key_identifier(key: SubjectPublicKeyInfoRef<'_>) -> der::Result<AuthorityKeyIdentifier> {
+    let SubjectKeyIdentifier(hash) = SubjectKeyIdentifier::try_from(key)?;
+    Ok(AuthorityKeyIdentifier { key_identifier: Some(hash), ..Default::default() })
 }
 
 /// Seconds since 1970 as a time in certificates.
