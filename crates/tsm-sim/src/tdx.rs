@@ -31,6 +31,7 @@ mod call;
 mod cpu;
 mod field;
 mod host;
+mod leaves;
 mod machine;
 mod memory;
 mod module;

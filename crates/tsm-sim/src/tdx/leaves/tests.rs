@@ -4,9 +4,11 @@
 
 use std::collections::BTreeMap;
 
-use tsm_tdx::layout::{ReportMacStruct, TdReport};
+use tsm_tdx::SharedBit;
+use tsm_tdx::layout::TdReport;
 
 use super::*;
+use crate::tdx::{AddressWidth, Busy, Cpu};
 
 /// Pages of 4096 bytes by address, the shared bit included.
 #[derive(Default)]
