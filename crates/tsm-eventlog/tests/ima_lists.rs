@@ -5,7 +5,7 @@ mod common;
 
 use common::{ListFile, Run, all_runs, committed, runs, said, shared};
 use tsm_core::{Algorithm, Digest};
-use tsm_eventlog::ima::{Bank, Binary, Check, Endian, Layout, List, Match, Replay};
+use tsm_eventlog::ima::{Bank, Binary, Check, Endian, Fields, Layout, List, Match, Replay};
 use tsm_eventlog::{ErrorKind, Format, detect};
 
 /// Replays a list and compares it with the run's PCRs; gives the number of comparisons.
@@ -328,4 +328,26 @@ fn base64(text: &[u8]) -> Vec<u8> {
         }
     }
     out
+}
+
+/// The fields of the template data alone are those of the record.
+#[test]
+fn fields_of_data_alone() {
+    let (mut records, mut buffer) = (0, vec![0; 1 << 20]);
+    for run in runs(&committed()) {
+        for file in run.lists.iter().filter(|file| file.bytes.len() < 500_000) {
+            for entry in file.list() {
+                let entry = entry.unwrap();
+                let Some(data) = entry.copy_template_data(&mut buffer) else { continue };
+                let alone = Fields::of_data(entry.template_name(), data, Endian::Little);
+                assert_eq!(format!("{alone:?}"), format!("{:?}", entry.fields()));
+                records += 1;
+            }
+        }
+    }
+    assert!(records > 0);
+    for (template, data) in [("ima", &b""[..]), ("ima", &[0; 25]), ("none", b""), ("ima-ng", b"x")] {
+        let mut fields = Fields::of_data(template.as_bytes(), data, Endian::Little);
+        assert!(fields.next().is_some_and(|field| field.is_err()), "{template}");
+    }
 }

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use common::json::Json;
 use common::shared;
-use common::tcg::{all, ccels, stated};
+use common::tcg::{all, ccels, machines, stated};
 use tsm_core::Algorithm;
 use tsm_eventlog::tcg::data::{Contents, DevicePath, EventData, Field, FieldValue, Node};
 use tsm_eventlog::tcg::{Coverage, EventType, FieldCoverage, Log, Rule, UntrustedEvent};
@@ -422,4 +422,21 @@ fn contents_for_programs() {
     }
     assert!(!owners.is_empty());
     eprintln!("{owners:?}");
+}
+
+/// What a digest covers does not depend on the format of the log that has it.
+#[test]
+fn coverage_of_data_alone() {
+    let mut events = 0;
+    for file in machines() {
+        for event in Log::open(&file.bytes).unwrap() {
+            let event = event.unwrap();
+            for digest in event.digests().known() {
+                let alone = Coverage::of_data(event.event_type(), event.data(), &digest);
+                assert_eq!(alone, event.coverage(digest.algorithm()), "{}", file.name);
+                events += 1;
+            }
+        }
+    }
+    assert!(events > 0);
 }

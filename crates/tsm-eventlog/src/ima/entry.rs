@@ -10,7 +10,7 @@ use tsm_core::{Algorithm, Digest};
 
 use super::Endian;
 use super::assemble::{self, Scratch, Sink, TemplateData};
-use super::field::{Field, FileDigest, Source, Value, Walk};
+use super::field::{Field, FileDigest, Source, Value, Walk, split_data};
 use super::template::{FieldId, Form, Template};
 use crate::bytes::Bytes;
 use crate::error::{Error, ErrorKind, Position};
@@ -281,6 +281,30 @@ impl fmt::Debug for UntrustedEntry<'_> {
 pub struct Fields<'a> {
     walk: Result<Walk<'a>, Option<Error>>,
     position: Position,
+}
+
+impl<'a> Fields<'a> {
+    /// The fields of template data that do not stand in a list: of a record `ima_template` of a
+    /// canonical event log. Of the template `ima` these are the digest of 20 bytes, and the name with
+    /// its length, as a binary list has them.
+    ///
+    /// Errors have no position.
+    #[must_use]
+    pub fn of_data(template_name: &[u8], data: &'a [u8], endian: Endian) -> Self {
+        let walk = Template::parse(template_name).and_then(|template| {
+            let source = if template.is_legacy() {
+                let split = data.split_at_checked(20).and_then(|(digest, mut rest)| {
+                    let name = split_data(&mut rest, endian)?;
+                    rest.is_empty().then_some(Source::Pair(digest, name))
+                });
+                split.ok_or(ErrorKind::Field)?
+            } else {
+                Source::Data(data, endian)
+            };
+            Ok(Walk::new(template, source))
+        });
+        Self { walk: walk.map_err(|kind| Some(Error::call(kind))), position: Position::START }
+    }
 }
 
 impl<'a> Iterator for Fields<'a> {

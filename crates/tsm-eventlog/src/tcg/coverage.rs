@@ -44,6 +44,15 @@ impl Coverage {
     /// No digest covers an event's type.
     pub const OF_TYPE: FieldCoverage = FieldCoverage::NotCovered;
 
+    /// What a digest covers of the data of an event that does not stand in a TCG log: that of a
+    /// canonical event log, say.
+    ///
+    /// As [`UntrustedEvent::coverage`], which says what it costs.
+    #[must_use]
+    pub fn of_data(event_type: EventType, data: &[u8], digest: &Digest) -> Self {
+        coverage_of(event_type, data, digest)
+    }
+
     /// Whether a field of the event's data is covered.
     #[must_use]
     pub fn of(&self, field: &Field<'_>) -> FieldCoverage {
@@ -230,59 +239,63 @@ impl UntrustedEvent<'_> {
     }
 
     fn coverage_of(&self, digest: &Digest) -> Coverage {
-        if self.is_no_action() {
-            return Coverage::NotCovered;
-        }
-        let data = Part::whole(self.data());
-        let is_of = |part: Part<'_>| digest.algorithm().hash(part.bytes) == *digest;
-        if is_of(data) {
-            return Coverage::Covered(Covered::new(Rule::Verbatim, data));
-        }
-        let found = match self.event_type() {
-            EventType::EFI_VARIABLE_BOOT => Variable::read(data, false)
-                .ok()
-                .map(|variable| (Rule::VariableData, variable.data_part()))
-                .filter(|(_, part)| is_of(*part)),
-            EventType::EFI_VARIABLE_AUTHORITY => without_last(data, 1)
-                .map(|part| (Rule::WithoutLastByte, part))
-                .filter(|(_, part)| is_of(*part)),
-            EventType::PLATFORM_CONFIG_FLAGS => PlatformConfig::read(data)
-                .map(|config| (Rule::Payload, config.payload_part()))
-                .filter(|(_, part)| is_of(*part)),
-            EventType::IPL => boot_loader(data, digest, is_of),
-            _ => None,
-        };
-        match found {
-            Some((rule, part)) => Coverage::Covered(Covered::new(rule, part)),
-            None if self.is_ruled() => Coverage::Unequal,
-            None => Coverage::NotCovered,
-        }
+        coverage_of(self.event_type(), self.data(), digest)
     }
+}
 
-    /// Whether the digest must be made from the data, by the type's rule.
-    ///
-    /// Sources: TCG PC Client Platform Firmware Profile 1.06, section 10.4.1; systemd's
-    /// `src/pcrlock/pcrlock.c` has a similar list. `EV_PLATFORM_CONFIG_FLAGS` is not in it: OVMF does
-    /// not follow the rule.
-    fn is_ruled(&self) -> bool {
-        match self.event_type() {
-            EventType::SEPARATOR
-            | EventType::ACTION
-            | EventType::S_CRTM_VERSION
-            | EventType::NONHOST_INFO
-            | EventType::OMIT_BOOT_DEVICE_EVENTS
-            | EventType::EFI_ACTION
-            | EventType::EFI_GPT_EVENT
-            | EventType::EFI_GPT_EVENT2
-            | EventType::EFI_VARIABLE_DRIVER_CONFIG
-            | EventType::EFI_VARIABLE_BOOT
-            | EventType::EFI_VARIABLE_BOOT2
-            | EventType::EFI_VARIABLE_AUTHORITY
-            | EventType::EFI_SPDM_DEVICE_POLICY
-            | EventType::EFI_SPDM_DEVICE_AUTHORITY => true,
-            EventType::EVENT_TAG => aael::Tagged::read(self.data()).is_some(),
-            _ => false,
-        }
+fn coverage_of(event_type: EventType, data: &[u8], digest: &Digest) -> Coverage {
+    if event_type == EventType::NO_ACTION {
+        return Coverage::NotCovered;
+    }
+    let data = Part::whole(data);
+    let is_of = |part: Part<'_>| digest.algorithm().hash(part.bytes) == *digest;
+    if is_of(data) {
+        return Coverage::Covered(Covered::new(Rule::Verbatim, data));
+    }
+    let found = match event_type {
+        EventType::EFI_VARIABLE_BOOT => Variable::read(data, false)
+            .ok()
+            .map(|variable| (Rule::VariableData, variable.data_part()))
+            .filter(|(_, part)| is_of(*part)),
+        EventType::EFI_VARIABLE_AUTHORITY => without_last(data, 1)
+            .map(|part| (Rule::WithoutLastByte, part))
+            .filter(|(_, part)| is_of(*part)),
+        EventType::PLATFORM_CONFIG_FLAGS => PlatformConfig::read(data)
+            .map(|config| (Rule::Payload, config.payload_part()))
+            .filter(|(_, part)| is_of(*part)),
+        EventType::IPL => boot_loader(data, digest, is_of),
+        _ => None,
+    };
+    match found {
+        Some((rule, part)) => Coverage::Covered(Covered::new(rule, part)),
+        None if is_ruled(event_type, data.bytes) => Coverage::Unequal,
+        None => Coverage::NotCovered,
+    }
+}
+
+/// Whether the digest must be made from the data, by the type's rule.
+///
+/// Sources: TCG PC Client Platform Firmware Profile 1.06, section 10.4.1; systemd's
+/// `src/pcrlock/pcrlock.c` has a similar list. `EV_PLATFORM_CONFIG_FLAGS` is not in it: OVMF does
+/// not follow the rule.
+fn is_ruled(event_type: EventType, data: &[u8]) -> bool {
+    match event_type {
+        EventType::SEPARATOR
+        | EventType::ACTION
+        | EventType::S_CRTM_VERSION
+        | EventType::NONHOST_INFO
+        | EventType::OMIT_BOOT_DEVICE_EVENTS
+        | EventType::EFI_ACTION
+        | EventType::EFI_GPT_EVENT
+        | EventType::EFI_GPT_EVENT2
+        | EventType::EFI_VARIABLE_DRIVER_CONFIG
+        | EventType::EFI_VARIABLE_BOOT
+        | EventType::EFI_VARIABLE_BOOT2
+        | EventType::EFI_VARIABLE_AUTHORITY
+        | EventType::EFI_SPDM_DEVICE_POLICY
+        | EventType::EFI_SPDM_DEVICE_AUTHORITY => true,
+        EventType::EVENT_TAG => aael::Tagged::read(data).is_some(),
+        _ => false,
     }
 }
 
