@@ -1,13 +1,17 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! The command line: what can be said, and its help. No logic.
 
+mod formats;
+
 use std::path::PathBuf;
 
 use clap::{Parser, Subcommand, ValueEnum};
 use tsm_core::{Algorithm, Digest};
+use tsm_eventlog::convert::Numbering;
 
 use crate::failure::Failure;
-use crate::parse::{self, RegisterList, Value, VirtualName};
+use crate::parse::{self, ImaList, RegisterList, Value, VirtualName};
+pub(crate) use formats::{Format, Platform};
 
 /// Measurement registers, record logs and their verification.
 ///
@@ -53,12 +57,30 @@ pub(crate) enum Command {
     /// For example the firmware's log of a machine with a TPM, with a file of all its PCRs:
     ///
     /// tsm replay --register pcr0-9 --expect-file pcrs.txt binary_bios_measurements
+    ///
+    /// Or a register that firmware, then an application extended, and an IMA list in a virtual one:
+    ///
+    /// tsm replay --register rtmr2 --expect sha384/.. ccel --then rtmr2.log --ima mr_ima=ima_list
     Replay(Replay),
+    /// Explain a log in plain words: what was measured, by whom, what it depends on, what is covered
+    ///
+    /// Give values with --expect or --expect-file as for a replay: only what they vouch for is more
+    /// than a claim. Exit status as for a replay.
+    Explain(Explain),
     /// Compare two logs register by register: where they part, and what that usually means
     ///
     /// Their formats may differ if their records have digests of a common bank. Exit status: 0 the
     /// registers are equal, 1 they differ, 2 wrong use or malformed input.
     Diff(Diff),
+    /// Convert a log into another format: without loss, or not at all
+    ///
+    /// From record logs and AAEL's text into tcg2, ccel, and canonical event logs, and back; from
+    /// TCG logs and IMA lists (ima: binary) into canonical event logs, and back; from systemd's log
+    /// into cel-json, and back; between the encodings of canonical event logs. Nothing is left out in
+    /// silence: what the other format cannot say is refused, with its place.
+    ///
+    /// tsm convert --to cel-json --output all.json binary_bios_measurements ima_list
+    Convert(Convert),
 }
 
 #[derive(clap::Args, Debug)]
@@ -164,8 +186,9 @@ pub(crate) enum Layout {
     Linux,
 }
 
+/// Of which registers and banks a log is replayed, and with which values.
 #[derive(clap::Args, Debug)]
-pub(crate) struct Replay {
+pub(crate) struct Question {
     #[command(flatten)]
     pub(crate) reading: Reading,
     /// Bank to replay; if none is given those of the log (its SYNC line, header or records), or, for
@@ -188,10 +211,44 @@ pub(crate) struct Replay {
     /// the kernel, `tpm2_pcrread` and others write them
     #[arg(long = "expect-file", value_name = "FILE")]
     pub(crate) expected_files: Vec<PathBuf>,
+}
+
+#[derive(clap::Args, Debug)]
+pub(crate) struct Replay {
+    #[command(flatten)]
+    pub(crate) question: Question,
+    /// Another log that goes on where the one before ends, of any format: together they explain one
+    /// register, which --register names
+    #[arg(long = "then", value_name = "FILE")]
+    pub(crate) then: Vec<PathBuf>,
     /// Virtual register to fold from the records of a record log
     #[arg(long = "virtual", value_name = "NAME", value_parser = parse::virtual_name)]
     pub(crate) virtuals: Vec<VirtualName>,
+    /// IMA list to verify against the virtual register NAME, if the logs account for every extension
+    /// of the register that carries it
+    #[arg(long = "ima", value_name = "NAME=FILE", value_parser = parse::ima_list)]
+    pub(crate) ima: Vec<ImaList>,
+    /// PCR number of the IMA records that count; needed only if a list has several
+    #[arg(long, value_name = "N")]
+    pub(crate) ima_pcr: Option<u32>,
+    /// With --then: you have appraised every event of the other logs, and none is a record of the
+    /// record log that somebody shows as something else. Without this word, virtual registers are
+    /// told only of registers that record logs alone extend
+    #[arg(long)]
+    pub(crate) others_appraised: bool,
     /// Print JSON (schema tsm.replay/1)
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// The log, in one piece or several in order; `-` is standard input
+    #[arg(required = true, value_name = "FILE")]
+    pub(crate) files: Vec<PathBuf>,
+}
+
+#[derive(clap::Args, Debug)]
+pub(crate) struct Explain {
+    #[command(flatten)]
+    pub(crate) question: Question,
+    /// Print JSON (schema tsm.explain/1)
     #[arg(long)]
     pub(crate) json: bool,
     /// The log, in one piece or several in order; `-` is standard input
@@ -218,48 +275,33 @@ pub(crate) struct Diff {
     pub(crate) b: PathBuf,
 }
 
-#[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Format {
-    /// Record log
-    Record,
-    /// IMA runtime measurement list, binary or ascii
-    Ima,
-    /// Crypto-agile TCG log of a TPM (binary_bios_measurements)
-    Tcg2,
-    /// Crypto-agile TCG log of a confidential VM (CCEL)
-    Ccel,
-    /// TCG log in the SHA-1 format
-    TcgSha1,
-    /// Canonical event log as TLV
-    CelTlv,
-    /// Canonical event log as an array of CBOR
-    CelCbor,
-    /// Canonical event log as CBOR records behind each other
-    CelCborSequence,
-    /// Canonical event log as JSON
-    CelJson,
-    /// systemd's log of user space (tpm2-measure.log)
-    Systemd,
-    /// Text log of Confidential Containers' attestation agent
-    Aael,
-    /// Lines of dstack's runtime events
-    DstackLog,
-    /// Array of events of dstack's interfaces
-    DstackEvents,
-}
-
-#[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Platform {
-    /// A TPM: pcr0 to pcr23
-    Tpm,
-    /// Intel TDX: mrtd, rtmr0 to rtmr3
-    Tdx,
-    /// Arm CCA: rim, rem0 to rem3
-    Cca,
-    /// Arm CCA, in a log of the machine monitor, which counts PCRs
-    CcaMonitor,
-    /// Some confidential VM: ccmr0 to ccmr4
-    Cc,
+#[derive(clap::Args, Debug)]
+pub(crate) struct Convert {
+    /// The new format
+    #[arg(long, value_enum, value_name = "FORMAT")]
+    pub(crate) to: Format,
+    /// Where to write it: the whole log, or nothing. Standard output if not given
+    #[arg(long, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) reading: Reading,
+    /// The register of a log that does not say it (record log, AAEL text), or that is to become one
+    #[arg(long = "register", value_name = "NAME", value_parser = parse::registers)]
+    pub(crate) registers: Vec<RegisterList>,
+    /// Banks: of an IMA list's records in a canonical event log (sha1 and sha256 if not given), or
+    /// of a log without any digest. Elsewhere the log has them
+    #[arg(long = "bank", value_name = "ALG", value_parser = parse::algorithm)]
+    pub(crate) banks: Vec<Algorithm>,
+    /// Value of the register before a record log; zeros, or what the platform defines, if not given
+    #[arg(long = "start", value_name = "ALG/HEX", value_parser = parse::digest)]
+    pub(crate) starts: Vec<Digest>,
+    /// Numbers of a canonical event log's records: the first one's, or `register` if each register
+    /// has its own from 0
+    #[arg(long, value_name = "FIRST", default_value = "0", value_parser = parse::numbering)]
+    pub(crate) numbering: Numbering,
+    /// The log; for a canonical event log several, one behind the other. `-` is standard input
+    #[arg(required = true, value_name = "FILE")]
+    pub(crate) files: Vec<PathBuf>,
 }
 
 /// A usage error as one line.

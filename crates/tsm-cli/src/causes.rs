@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! What a difference usually means, by register and type of the event.
+//! What another value usually means, by register and type of the event: what a digest depends on.
 //!
 //! Hints for people, nothing more: the type is what an untrusted log says. They follow from what the
 //! TCG PC Client Platform Firmware Profile 1.06 (section 3.3.4) and UEFI 2.10 (section 38.4.1) have
@@ -8,11 +8,11 @@
 
 use tsm_eventlog::tcg::EventType as E;
 
-use crate::events::Kind;
+use crate::events::{Kind, Text};
 
-/// A hint for a difference at an event.
-pub(crate) fn usual(register: &str, kind: &Kind, text: &[u8]) -> Option<&'static str> {
-    if text.ends_with(b"boot_aggregate") {
+/// What it usually means if an event has another digest than elsewhere.
+pub(crate) fn usual(register: &str, kind: &Kind, text: &Text) -> Option<&'static str> {
+    if text.ends_with("boot_aggregate") {
         return Some("PCRs 0 to 9 were others when IMA began: compare the firmware's logs");
     }
     let place = Place::of(register)?;
@@ -23,8 +23,8 @@ pub(crate) fn usual(register: &str, kind: &Kind, text: &[u8]) -> Option<&'static
     };
     if number == Some(E::SEPARATOR) {
         return Some(
-            "the border between firmware and what it starts: an error that the firmware reports, or \
-             an operating system that marks it otherwise",
+            "an error that the firmware reports, or an operating system that marks the border between \
+             them otherwise",
         );
     }
     HINTS.iter().find(is_it).map(|hint| hint.2)
@@ -158,9 +158,13 @@ const HINTS: &[(Place, &[E], &str)] = &[
 mod tests {
     use super::*;
 
+    fn text(text: &str) -> Text {
+        Text::Safe(text.into())
+    }
+
     fn hint(register: &str, event_type: E) -> &'static str {
         let kind = Kind { number: Some(event_type.0.into()), name: None };
-        usual(register, &kind, b"").unwrap_or_default()
+        usual(register, &kind, &text("")).unwrap_or_default()
     }
 
     #[test]
@@ -176,10 +180,10 @@ mod tests {
         assert!(hint("rtmr3", E(0x0800_0001)).contains("run time"));
         assert!(hint("pcr4", E::SEPARATOR).contains("border"));
         let kind = Kind { number: None, name: Some("ima-ng".into()) };
-        assert!(usual("pcr10", &kind, b"boot_aggregate").unwrap().contains("PCRs 0 to 9"));
-        assert!(usual("pcr10", &kind, b"/bin/sh").unwrap().contains("IMA"));
-        assert_eq!(usual("pcr16", &kind, b""), None);
-        assert_eq!(usual("nv01d10200", &kind, b""), None);
+        assert!(usual("pcr10", &kind, &text("boot_aggregate")).unwrap().contains("PCRs 0 to 9"));
+        assert!(usual("pcr10", &kind, &text("/bin/sh")).unwrap().contains("IMA"));
+        assert_eq!(usual("pcr16", &kind, &text("")), None);
+        assert_eq!(usual("nv01d10200", &kind, &text("")), None);
     }
 
     /// What stands behind a hint for any type is never given.

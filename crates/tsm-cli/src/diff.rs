@@ -6,7 +6,7 @@
 //! are the same event, and it is only told if they are shown differently.
 
 mod align;
-mod causes;
+
 mod print;
 mod side;
 
@@ -16,6 +16,7 @@ use std::path::Path;
 use tsm_core::Digest;
 
 use crate::args;
+use crate::causes;
 use crate::events::Record;
 use crate::failure::Failure;
 use crate::parse::RegisterList;
@@ -98,8 +99,9 @@ impl Register<'_, '_> {
         self.values.iter().all(|(a, b)| a == b)
     }
 
-    /// What such differences usually mean, for the first events that differ.
-    pub(crate) fn causes(&self) -> Vec<&'static str> {
+    /// What such differences usually mean, for the first events that differ, and what the first event
+    /// of each kind is about.
+    pub(crate) fn causes(&self) -> Vec<String> {
         const MOST: usize = 4;
         let [a, b] = self.events;
         let Alignment { first, only_a, only_b, .. } = &self.alignment;
@@ -107,17 +109,21 @@ impl Register<'_, '_> {
         let firsts = firsts.filter_map(|(events, at)| events.get(at?));
         let others = only_a.iter().filter_map(|at| a.get(*at));
         let others = others.chain(only_b.iter().filter_map(|at| b.get(*at)));
-        let mut causes = Vec::new();
+        let mut causes: Vec<(&str, Option<String>)> = Vec::new();
         for event in firsts.chain(others) {
-            let cause = causes::usual(self.name, &event.kind, &event.text);
-            if let Some(cause) = cause.filter(|cause| !causes.contains(cause)) {
-                causes.push(cause);
+            let Some(cause) = causes::usual(self.name, &event.kind, &event.text) else { continue };
+            if causes.iter().all(|(known, _)| *known != cause) {
+                causes.push((cause, event.subject()));
             }
             if causes.len() == MOST {
                 break;
             }
         }
-        causes
+        let with_subject = |(cause, subject): (&str, Option<String>)| match subject {
+            Some(subject) => format!("{cause} (here: {subject})"),
+            None => cause.to_string(),
+        };
+        causes.into_iter().map(with_subject).collect()
     }
 }
 

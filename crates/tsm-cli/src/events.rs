@@ -7,6 +7,7 @@
 
 mod agents;
 mod cel;
+mod content;
 mod ima;
 mod plain;
 mod record_log;
@@ -24,6 +25,7 @@ use crate::args::Format;
 use crate::naming::Naming;
 
 pub(crate) use cel::banks_of;
+pub(crate) use content::{Content, Text};
 pub(crate) use ima::{PCRS, ima_format};
 pub(crate) use tcg::open_tcg;
 
@@ -46,10 +48,9 @@ pub(crate) struct Record<'a> {
     pub(crate) is_of_data: Option<bool>,
     /// What was measured, or is told about it. `None` if the log does not have it in one piece.
     pub(crate) data: Option<Cow<'a, [u8]>>,
-    /// One line about its content; to be escaped before it is shown.
-    pub(crate) text: Vec<u8>,
-    /// Its content, by the format's own names. Always has the member `kind`.
-    pub(crate) content: Json,
+    /// One line about its content.
+    pub(crate) text: Text,
+    pub(crate) content: Content,
     /// The register's values behind it, if asked for.
     pub(crate) values: Vec<Digest>,
 }

@@ -11,10 +11,13 @@
 )]
 
 mod args;
+mod causes;
+mod convert;
 #[cfg(feature = "sim")]
 mod demo;
 mod diff;
 mod events;
+mod explain;
 mod failure;
 mod input;
 mod naming;
@@ -72,6 +75,8 @@ fn parse_and_run() -> Result {
     match args.command {
         Command::Replay(command) => replay::run(&command),
         Command::Diff(command) => diff::run(&command),
+        Command::Explain(command) => explain::run(&command),
+        Command::Convert(command) => convert::run(&command),
         Command::Log(Log { action: Some(LogAction::Show(command)), .. }) => show::run(&command),
         #[cfg(feature = "sim")]
         Command::Demo => demo::run(),

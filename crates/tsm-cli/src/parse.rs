@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Arguments that are more than words: algorithms, digests, names of virtual registers.
 
+use std::path::PathBuf;
+
 use tsm_core::{Algorithm, Banks, Digest, is_name};
+use tsm_eventlog::convert::Numbering;
 
 /// A digest for a register, which may be named: `[pcrN:]ALG/HEX`.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -24,6 +27,13 @@ impl RegisterList {
 /// The name of a virtual register.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) struct VirtualName(pub(crate) String);
+
+/// An IMA list for a virtual register: `NAME=FILE`.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct ImaList {
+    pub(crate) name: String,
+    pub(crate) file: PathBuf,
+}
 
 /// The definition of a virtual register: `NAME:ALG[,ALG]@REGISTER`.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -48,6 +58,14 @@ pub(crate) fn value(text: &str) -> Result<Value, String> {
             Ok(Value { register: Some(register.to_string()), digest: digest(rest)? })
         }
         None => Ok(Value { register: None, digest: digest(text)? }),
+    }
+}
+
+/// How a canonical event log's records are numbered.
+pub(crate) fn numbering(text: &str) -> Result<Numbering, String> {
+    match text {
+        "register" => Ok(Numbering::Register),
+        _ => text.parse().map(Numbering::Log).map_err(|_| "a number, or 'register'".into()),
     }
 }
 
@@ -119,6 +137,14 @@ pub(crate) fn virtual_name(text: &str) -> Result<VirtualName, String> {
     } else {
         Err("a name is 1 to 63 of A-Z a-z 0-9 . _ - / :".into())
     }
+}
+
+pub(crate) fn ima_list(text: &str) -> Result<ImaList, String> {
+    let form = "write it as NAME=FILE, for example mr_ima=binary_runtime_measurements";
+    // No name has that character.
+    let (name, file) = text.split_once('=').filter(|(_, file)| !file.is_empty()).ok_or(form)?;
+    let VirtualName(name) = virtual_name(name)?;
+    Ok(ImaList { name, file: file.into() })
 }
 
 pub(crate) fn virtual_register(text: &str) -> Result<VirtualRegister, String> {

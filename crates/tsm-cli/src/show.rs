@@ -15,7 +15,7 @@ use crate::style::{Escaped, FAINT, HEAD, NOTE, Styled, json_text, output};
 use crate::{Result, Verdict, input};
 
 /// Characters of a record's content in the table.
-const CONTENT: usize = 100;
+pub(crate) const CONTENT: usize = 100;
 
 pub(crate) fn run(command: &args::Show) -> Result {
     let bytes = input::read_all(&command.files)?;
@@ -107,7 +107,7 @@ impl Printer for Table {
             place.record,
             place.offset,
             Styled(FAINT, format!("{digest:<25}")),
-            content(&record.text)
+            record.text.front(CONTENT)
         )?;
         for value in &record.values {
             let value = format!("{register}:{} = {}", value.algorithm(), Hex(value.as_bytes()));
@@ -147,19 +147,6 @@ pub(crate) fn short(digest: &Recorded) -> String {
         (Some(first), Some(last)) if hex.len() > 18 => format!("{bank}:{first}..{last}"),
         _ => format!("{bank}:{hex}"),
     }
-}
-
-/// A record's content on one line, cut if it is long.
-pub(crate) fn content(text: &[u8]) -> String {
-    // No escape makes a character out of more bytes than that.
-    let front = text.get(..CONTENT * 4).unwrap_or(text);
-    let escaped = Escaped(front).to_string();
-    if front.len() == text.len() && escaped.chars().count() <= CONTENT {
-        return escaped;
-    }
-    let mut cut: String = escaped.chars().take(CONTENT).collect();
-    cut.push_str("..");
-    cut
 }
 
 /// JSON, one line for each record.
@@ -217,7 +204,7 @@ fn record_json(record: &Record<'_>) -> Json {
         "digests": digests,
         "digest_of_data": record.is_of_data,
         "data": record.data.as_deref().map(hex),
-        "content": record.content,
+        "content": record.content_json(record.coverage(None)),
         "values": values,
     })
 }

@@ -232,6 +232,8 @@ fn nothing_of_a_log_reaches_a_terminal_raw() {
             &["log", "show", "--values"][..],
             &["log", "show", "--register", evil],
             &["replay", "--bank", "sha256"],
+            &["explain", "--bank", "sha256"],
+            &["explain"],
             &["replay"],
         ] {
             let ran = tsm(&[args, &[text(&path)]].concat());
@@ -256,6 +258,8 @@ fn a_reader_that_goes_away_is_no_failure() {
         &["log", "show", "--json", text(&path)],
         &["diff", "--json", text(&path), text(&other)],
         &["replay", text(&path)],
+        &["explain", text(&path)],
+        &["explain", "--json", text(&path)],
     ] {
         let mut child =
             command().args(args).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
@@ -315,6 +319,7 @@ fn hostile_input() {
                 &["log", "show", "--values", &format, text(&path)],
                 &["replay", "--bank=sha256", &format, text(&path)],
                 &["diff", &format, text(&path), text(&path)],
+                &["explain", "--bank=sha256", &format, text(&path)],
             ] {
                 let ran = tsm(args);
                 assert!([0, 1, 2].contains(&ran.status), "{args:?}: {}", ran.stderr);

@@ -9,7 +9,7 @@ use tsm_core::hex::Hex;
 use super::{Difference, Register};
 use crate::Result;
 use crate::events::Record;
-use crate::show::{content, short, shown_digest};
+use crate::show::{CONTENT, short, shown_digest};
 use crate::style::{BAD, Escaped, FAINT, GOOD, HEAD, NOTE, Styled, json_text, output};
 
 /// Events of one kind that are listed for a register; JSON has all.
@@ -218,7 +218,7 @@ fn line(event: &Record<'_>) -> String {
 /// Type and content.
 fn what(event: &Record<'_>) -> String {
     let kind = event.kind.to_string();
-    format!("{} {}", Escaped(kind.as_bytes()), content(&event.text))
+    format!("{} {}", Escaped(kind.as_bytes()), event.text.front(CONTENT))
 }
 
 fn event_json(event: &Record<'_>, at: usize) -> Json {
@@ -232,6 +232,6 @@ fn event_json(event: &Record<'_>, at: usize) -> Json {
         "line": event.place.line,
         "type": { "number": event.kind.number, "name": event.kind.name },
         "digests": digests,
-        "text": String::from_utf8_lossy(&event.text),
+        "text": event.text.lossy(),
     })
 }

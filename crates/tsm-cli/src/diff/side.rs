@@ -8,7 +8,7 @@ use tsm_core::{Algorithm, Digest};
 
 use crate::Result;
 use crate::args::{self, Format};
-use crate::events::{self, Options, Record};
+use crate::events::{self, Content, Options, Record};
 use crate::failure::Failure;
 use crate::input;
 use crate::naming::Naming;
@@ -127,7 +127,9 @@ impl<'a> Side<'a> {
         let register = self.registers.entry(name).or_default();
         register.values = core::mem::take(&mut record.values);
         // Not needed here, and large.
-        record.content = serde_json::Value::Null;
+        if let Content::Said(said) = &mut record.content {
+            *said = serde_json::Value::Null;
+        }
         register.events.push(record);
     }
 

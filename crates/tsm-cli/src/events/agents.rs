@@ -6,11 +6,12 @@ use tsm_core::Algorithm;
 use tsm_core::hex::Hex;
 use tsm_eventlog::cel::Check;
 use tsm_eventlog::tcg::EventType;
+use tsm_eventlog::tcg::data::EventData;
 use tsm_eventlog::{aael, dstack};
 
 use super::cel::Replayed;
 use super::plain::plain;
-use super::{Kind, Opened, Options, Record, Recorded};
+use super::{Content, Kind, Opened, Options, Record, Recorded, Text};
 use crate::failure::Failure;
 
 pub(super) fn open_aael<'a>(bytes: &'a [u8], options: &Options<'_>) -> crate::Result<Opened<'a>> {
@@ -39,14 +40,14 @@ fn aael_record<'a>(line: &aael::UntrustedLine<'a>, register: &str) -> Record<'a>
         digests: vec![line.digest().into()],
         is_of_data: Some(true),
         data: Some(line.line().into()),
-        text,
-        content,
+        text: text.into(),
+        content: Content::Said(content),
         values: Vec::new(),
     }
 }
 
 /// Domain, operation and content of an event of the attestation agent.
-pub(super) fn aael_content(event: &aael::Event<'_>) -> (Vec<u8>, Json) {
+fn aael_content(event: &aael::Event<'_>) -> (Vec<u8>, Json) {
     let (domain, operation, content) = (event.domain(), event.operation(), event.content());
     let json = json!({
         "kind": "aael",
@@ -95,9 +96,23 @@ fn dstack_record<'a>(event: &dstack::UntrustedEvent<'a>, register: &str) -> Reco
         _ => 0,
     };
     let name = said.name.to_string();
-    let mut text = name.clone().into_bytes();
-    text.push(b' ');
-    text.extend(plain(&payload).0);
+    let is_runtime = event.is_runtime();
+    let (text, content) = if is_runtime || payload.is_empty() {
+        let mut text = name.clone().into_bytes();
+        text.push(b' ');
+        text.extend(plain(&payload).0);
+        let json = json!({
+            "kind": "dstack",
+            "name": name,
+            "payload": Hex(&payload).to_string(),
+            "version": version,
+        });
+        (text.into(), Content::Said(json))
+    } else {
+        // An event of the firmware, with its data.
+        let text = EventData::new(event.event_type(), &payload).to_string();
+        (Text::Safe(text), Content::Event(event.event_type()))
+    };
     Record {
         place: event.position().into(),
         register: register.to_string(),
@@ -107,16 +122,11 @@ fn dstack_record<'a>(event: &dstack::UntrustedEvent<'a>, register: &str) -> Reco
         is_of_data: match event.check() {
             Check::Verified => Some(true),
             // Those of lines are computed.
-            Check::NoDigest if event.is_runtime() => Some(true),
+            Check::NoDigest if is_runtime => Some(true),
             Check::Mismatch => Some(false),
             _ => None,
         },
-        content: json!({
-            "kind": "dstack",
-            "name": name,
-            "payload": Hex(&payload).to_string(),
-            "version": version,
-        }),
+        content,
         data: Some(payload.into()),
         text,
         values: Vec::new(),

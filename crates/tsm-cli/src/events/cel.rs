@@ -1,19 +1,24 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Records of canonical event logs, and the loop for all logs that are replayed like them.
 
-use serde_json::{Value as Json, json};
+use serde_json::json;
 use tsm_core::hex::Hex;
 use tsm_core::{Algorithm, Digest};
 use tsm_eventlog::cel::{
-    self, Check, Content, CosKind, Digests, EventLabel, Label, Log, Management, Register, Replay,
+    self, Check, CosKind, Digests, EventLabel, Label, Log, Management, Register, Replay,
     UntrustedRecord, Value,
 };
-use tsm_eventlog::tcg::EventType;
+use tsm_eventlog::ima::{self, Endian, Fields};
+use tsm_eventlog::tcg::data::EventData;
+use tsm_eventlog::tcg::{EventType, FieldCoverage};
 use tsm_eventlog::{Bytes, Error};
 
+use super::ima::{fields as ima_fields, file_digest};
 use super::plain::plain;
 use super::systemd::measurement;
-use super::{Broken, Kind, Opened, Options, REGISTERS, Record, Recorded, Source, bank_name};
+use super::{
+    Broken, Content, Kind, Opened, Options, REGISTERS, Record, Recorded, Source, Text, bank_name,
+};
 use crate::failure::Failure;
 use crate::naming::Naming;
 
@@ -133,7 +138,7 @@ pub(super) fn is_of_data(record: &cel::Record<'_>) -> Option<bool> {
 
 fn record<'a>(found: &UntrustedRecord<'a>, naming: &Naming) -> Record<'a> {
     let record = found.record();
-    let (kind, data, text, content) = content(&record.content);
+    let (kind, data, text, content) = content(record);
     Record {
         place: found.position().into(),
         register: naming.cel(record.register),
@@ -148,46 +153,39 @@ fn record<'a>(found: &UntrustedRecord<'a>, naming: &Naming) -> Record<'a> {
     }
 }
 
-/// Type, data, line and JSON. The place for readers of content.
-fn content(content: &Content<'_>) -> (Kind, Option<Vec<u8>>, Vec<u8>, Json) {
+/// Type, data, line and what it says.
+type Said = (Kind, Option<Vec<u8>>, Text, Content);
+
+fn content(record: &cel::Record<'_>) -> Said {
+    let content = &record.content;
     let kind = |name: &str| Kind { number: content.number(), name: Some(name.into()) };
     let bytes = |bytes: &Bytes<'_>| bytes.iter().collect::<Vec<u8>>();
     match content {
-        Content::Management(events) => {
+        cel::Content::Management(events) => {
             let text: Vec<_> = events.iter().map(|event| management(&event)).collect();
             let text = text.join("; ");
             let json = json!({ "kind": "management", "text": text });
-            (kind("cel"), None, text.into_bytes(), json)
+            (kind("cel"), None, text.into_bytes().into(), Content::Said(json))
         }
-        Content::PcClientStd { event_type, data } => {
-            let data = bytes(data);
-            let (text, json) = match content.startup_locality() {
-                Some(locality) => (
-                    format!("StartupLocality {locality}").into_bytes(),
-                    json!({ "kind": "startup-locality", "locality": locality }),
-                ),
-                None => plain(&data),
-            };
-            let kind = match event_type {
-                EventLabel::Number(number) => Kind::event(EventType(*number)),
-                EventLabel::Name(name) => Kind::named(name.to_string()),
-            };
-            (kind, Some(data), text, json)
+        cel::Content::PcClientStd { event_type: EventLabel::Number(number), data } => {
+            let (event_type, data) = (EventType(*number), bytes(data));
+            let text = Text::Safe(EventData::new(event_type, &data).to_string());
+            (Kind::event(event_type), Some(data), text, Content::Event(event_type))
         }
-        Content::ImaTemplate { name, data } => {
-            let data = bytes(data);
-            let json = json!({ "kind": "ima-template", "template": name.to_string() });
-            let (text, _) = plain(&data);
-            (kind(&name.to_string()), Some(data), text, json)
+        cel::Content::PcClientStd { event_type: EventLabel::Name(name), data } => {
+            with_bytes(Kind::named(name.to_string()), bytes(data))
         }
-        Content::Systemd(found) => {
-            let (kind, text, json) = measurement(found);
-            (kind, None, text, json)
+        cel::Content::ImaTemplate { name, data } => {
+            template(record, &name.to_string(), bytes(data))
         }
-        Content::Cos(data) => cos(kind("cos"), bytes(data), content),
-        Content::ImaTlv(data) => with_bytes(kind("ima_tlv"), bytes(data)),
-        Content::SystemdBytes(data) => with_bytes(kind("systemd"), bytes(data)),
-        Content::Other(other) => {
+        cel::Content::Systemd(found) => {
+            let (kind, text, said) = measurement(found);
+            (kind, None, text, said)
+        }
+        cel::Content::Cos(data) => cos(kind("cos"), bytes(data), content),
+        cel::Content::ImaTlv(data) => with_bytes(kind("ima_tlv"), bytes(data)),
+        cel::Content::SystemdBytes(data) => with_bytes(kind("systemd"), bytes(data)),
+        cel::Content::Other(other) => {
             let name = match other.content_type {
                 Label::Name(name) => Some(name.to_string()),
                 Label::Number(_) => None,
@@ -202,12 +200,43 @@ fn content(content: &Content<'_>) -> (Kind, Option<Vec<u8>>, Vec<u8>, Json) {
     }
 }
 
-fn with_bytes(kind: Kind, data: Vec<u8>) -> (Kind, Option<Vec<u8>>, Vec<u8>, Json) {
+fn with_bytes(kind: Kind, data: Vec<u8>) -> Said {
     let (text, json) = plain(&data);
-    (kind, Some(data), text, json)
+    (kind, Some(data), text.into(), Content::Said(json))
 }
 
-fn cos(kind: Kind, data: Vec<u8>, content: &Content<'_>) -> (Kind, Option<Vec<u8>>, Vec<u8>, Json) {
+/// An entry of IMA. Its numbers are in the byte order of a machine that the log does not name:
+/// little endian, as all are that have confidential VMs.
+fn template(record: &cel::Record<'_>, name: &str, data: Vec<u8>) -> Said {
+    let all = || Fields::of_data(name.as_bytes(), &data, Endian::Little).map_while(Result::ok);
+    let text = all().find_map(|field| match field.value {
+        ima::Value::Text(text) => Some(text.to_vec()),
+        _ => None,
+    });
+    let digest = all().find_map(|field| match field.value {
+        ima::Value::Digest(digest) => Some(file_digest(&digest)),
+        _ => None,
+    });
+    let covered = match is_of_data(record) {
+        Some(true) => FieldCoverage::Covered,
+        Some(false) if !record.is_violation() => FieldCoverage::Unequal,
+        Some(false) => FieldCoverage::NotCovered,
+        None => FieldCoverage::Unknown,
+    };
+    let json = json!({
+        "kind": "ima",
+        "template": name,
+        "name": String::from_utf8_lossy(text.as_deref().unwrap_or_default()),
+        "file_digest": digest,
+        "is_violation": record.is_violation(),
+        "fields": ima_fields(all(), covered),
+    });
+    let kind = Kind { number: record.content.number(), name: Some(name.into()) };
+    let text = text.unwrap_or_else(|| plain(&data).0);
+    (kind, Some(data), text.into(), Content::Said(json))
+}
+
+fn cos(kind: Kind, data: Vec<u8>, content: &cel::Content<'_>) -> Said {
     let Some(Ok(found)) = content.cos() else { return with_bytes(kind, data) };
     let name = match found.kind {
         CosKind::ImageReference => "image-reference",
@@ -231,7 +260,7 @@ fn cos(kind: Kind, data: Vec<u8>, content: &Content<'_>) -> (Kind, Option<Vec<u8
         "value": Hex(found.value).to_string(),
     });
     let text = [name.as_bytes(), b" ", &plain(found.value).0].concat();
-    (kind, Some(data), text, json)
+    (kind, Some(data), text.into(), Content::Said(json))
 }
 
 fn management(event: &Management<'_>) -> String {

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Records of IMA measurement lists.
 
-use serde_json::{Map, Value as Json, json};
+use serde_json::{Value as Json, json};
 use tsm_core::{Algorithm, Digest};
-use tsm_eventlog::ima::{Bank, Check, FileDigest, List, Replay, UntrustedEntry, Value};
+use tsm_eventlog::ima::{Bank, Check, Field, FileDigest, List, Replay, UntrustedEntry, Value};
+use tsm_eventlog::tcg::FieldCoverage;
 
-use super::{Broken, Kind, Opened, Options, Record, Recorded, Source};
+use super::content::named;
+use super::{Broken, Content, Kind, Opened, Options, Record, Recorded, Source};
 use crate::failure::Failure;
 
 /// IMA refuses PCR numbers from here on, so that a list cannot have more registers.
@@ -99,6 +101,11 @@ fn record<'a>(entry: &UntrustedEntry<'a>, banks: &[Algorithm]) -> Record<'a> {
         Check::Mismatch => [b"digest is not of the record: ", name].concat(),
         Check::Verified => name.to_vec(),
     };
+    let covered = match check {
+        Check::Verified => FieldCoverage::Covered,
+        Check::Mismatch => FieldCoverage::Unequal,
+        Check::Violation => FieldCoverage::NotCovered,
+    };
     Record {
         place: entry.position().into(),
         register: format!("pcr{}", entry.pcr()),
@@ -111,22 +118,22 @@ fn record<'a>(entry: &UntrustedEntry<'a>, banks: &[Algorithm]) -> Record<'a> {
             Check::Violation => None,
         },
         data: entry.template_data().map(Into::into),
-        text,
-        content: json!({
+        text: text.into(),
+        content: Content::Said(json!({
             "kind": "ima",
             "template": String::from_utf8_lossy(entry.template_name()),
             "name": String::from_utf8_lossy(name),
             "file_digest": entry.file_digest().map(|digest| file_digest(&digest)),
             "is_violation": check == Check::Violation,
-            "fields": fields(entry),
-        }),
+            "fields": fields(entry.fields().map_while(Result::ok), covered),
+        })),
         values: Vec::new(),
     }
 }
 
-fn fields(entry: &UntrustedEntry<'_>) -> Json {
-    let mut fields = Map::new();
-    for field in entry.fields().map_while(Result::ok) {
+/// The fields of a template for JSON.
+pub(super) fn fields<'a>(all: impl Iterator<Item = Field<'a>>, covered: FieldCoverage) -> Json {
+    let json = |field: Field<'_>| {
         let value = match field.value {
             Value::Digest(digest) => file_digest(&digest).into(),
             Value::Text(text) => String::from_utf8_lossy(text).into(),
@@ -134,13 +141,13 @@ fn fields(entry: &UntrustedEntry<'_>) -> Json {
             Value::Number(number) => number.into(),
             _ => Json::Null,
         };
-        fields.insert(field.id.name().into(), value);
-    }
-    fields.into()
+        named(field.id.name(), value, covered.name(), (None, None))
+    };
+    all.map(json).collect()
 }
 
 /// `sha256:HEX`, as the kernel writes it.
-fn file_digest(digest: &FileDigest<'_>) -> String {
+pub(super) fn file_digest(digest: &FileDigest<'_>) -> String {
     let parts = [digest.kind, digest.algorithm].into_iter().filter(|part| !part.is_empty());
     let mut text: String = parts.map(|part| String::from_utf8_lossy(part) + ":").collect();
     text.push_str(&digest.value.to_string());

@@ -6,7 +6,7 @@ use tsm_core::log::{Limits, Line, Lines, LogError, UntrustedLine, first_banks};
 use tsm_core::replay::Replay;
 use tsm_core::{Algorithm, Banks, Digest};
 
-use super::{Broken, Kind, Opened, Options, Place, Record, Source};
+use super::{Broken, Content, Kind, Opened, Options, Place, Record, Source};
 use crate::failure::Failure;
 
 pub(super) fn open<'a>(bytes: &'a [u8], options: &Options<'_>) -> crate::Result<Opened<'a>> {
@@ -92,8 +92,8 @@ impl Records<'_> {
             digests: banks.map(|bank| bank.hash(line.bytes).into()).collect(),
             is_of_data: is_hashed.then_some(true),
             data: Some(line.bytes.into()),
-            text: line.bytes.to_vec(),
-            content,
+            text: line.bytes.to_vec().into(),
+            content: Content::Said(content),
             values,
         }
     }

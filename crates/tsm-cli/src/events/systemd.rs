@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Records of systemd's log of user space, and what systemd says in canonical event logs.
 
-use serde_json::{Value as Json, json};
+use serde_json::json;
 use tsm_eventlog::systemd::{Log, Measurement, UntrustedMeasurement};
 
 use super::cel::{Replayed, banks_of, is_of_data, recorded};
-use super::{Kind, Opened, Options, Record};
+use super::{Content, Kind, Opened, Options, Record, Text};
 
 pub(super) fn open<'a>(bytes: &'a [u8], options: &Options<'_>) -> crate::Result<Opened<'a>> {
     let log = Log::new(bytes);
@@ -32,7 +32,7 @@ pub(super) fn open<'a>(bytes: &'a [u8], options: &Options<'_>) -> crate::Result<
 }
 
 /// Type, line and content of what systemd measured.
-pub(super) fn measurement(found: &Measurement<'_>) -> (Kind, Vec<u8>, Json) {
+pub(super) fn measurement(found: &Measurement<'_>) -> (Kind, Text, Content) {
     let text = |text: Option<tsm_eventlog::Text<'_>>| text.map(|text| text.to_string());
     let (string, kind) = (text(found.string()), text(found.event_type()));
     let content = json!({
@@ -45,5 +45,5 @@ pub(super) fn measurement(found: &Measurement<'_>) -> (Kind, Vec<u8>, Json) {
         "nv_index_name": text(found.nv_index_name()),
     });
     let kind = Kind { number: None, name: kind };
-    (kind, string.unwrap_or_default().into_bytes(), content)
+    (kind, string.unwrap_or_default().into_bytes().into(), Content::Said(content))
 }

@@ -4,12 +4,13 @@
 use serde_json::{Value as Json, json};
 use tsm_core::hex::Hex;
 use tsm_core::{Algorithm, Digest};
-use tsm_eventlog::aael::Tagged;
-use tsm_eventlog::registers::{Platform, RegisterIndex};
+use tsm_eventlog::registers::RegisterIndex;
 use tsm_eventlog::tcg::{Log, Replay, SpecId, UntrustedEvent};
 
 use super::plain::plain;
-use super::{Broken, End, Kind, Opened, Options, Record, Recorded, Source, agents, bank_name};
+use super::{
+    Broken, Content, End, Kind, Opened, Options, Record, Recorded, Source, Text, bank_name,
+};
 use crate::args::Format;
 use crate::failure::Failure;
 use crate::naming::Naming;
@@ -79,7 +80,6 @@ impl<'a> Source<'a> for Events<'a> {
 }
 
 fn record<'a>(event: &UntrustedEvent<'a>, naming: &Naming) -> Record<'a> {
-    let (text, content) = content(event, naming.platform);
     let extendable = index(event, naming).is_some_and(RegisterIndex::is_extendable);
     Record {
         place: event.position().into(),
@@ -89,8 +89,8 @@ fn record<'a>(event: &UntrustedEvent<'a>, naming: &Naming) -> Record<'a> {
         digests: digests(event),
         is_of_data: is_of_data(event),
         data: Some(event.data().into()),
-        text,
-        content,
+        text: Text::Safe(event.decode().to_string()),
+        content: Content::Event(event.event_type()),
         values: Vec::new(),
     }
 }
@@ -112,19 +112,6 @@ fn is_of_data(event: &UntrustedEvent<'_>) -> Option<bool> {
     let mut known = event.digests().known().filter(|_| !event.is_no_action()).peekable();
     known.peek()?;
     Some(known.all(is_of))
-}
-
-/// What the data say. The place for readers of event data: each gives a line and a JSON object.
-fn content(event: &UntrustedEvent<'_>, platform: Platform) -> (Vec<u8>, Json) {
-    let locality = event.startup_locality().filter(|_| platform == Platform::Tpm);
-    if let Some(locality) = locality.filter(|_| event.index() == 0) {
-        let json = json!({ "kind": "startup-locality", "locality": locality });
-        return (format!("StartupLocality {locality}").into_bytes(), json);
-    }
-    match Tagged::read(event.data()) {
-        Some(Ok(tagged)) => agents::aael_content(&tagged.event()),
-        _ => plain(event.data()),
-    }
 }
 
 fn header_json(header: &SpecId<'_>) -> Json {

@@ -2,6 +2,7 @@
 //! What a replay is asked: start values and expected values, for which registers and banks.
 
 use std::fs;
+use std::path::PathBuf;
 
 use tsm_core::{Algorithm, Digest};
 
@@ -15,7 +16,11 @@ use crate::parse::{self, RegisterList, Value};
 
 /// The arguments of a replay, with the values of files among them.
 pub(crate) struct Asked<'c> {
-    pub(crate) command: &'c args::Replay,
+    pub(crate) question: &'c args::Question,
+    /// Names of virtual registers to fold.
+    pub(crate) virtuals: Vec<String>,
+    /// Whether it is to be said which records the values vouch for.
+    pub(crate) is_explained: bool,
     pub(crate) format: Format,
     pub(crate) naming: Naming,
     pub(crate) expected: Vec<Value>,
@@ -25,33 +30,44 @@ pub(crate) struct Asked<'c> {
 
 impl<'c> Asked<'c> {
     /// Reads the files of values. Of those only what `--bank` and `--register` name counts.
-    pub(crate) fn new(command: &'c args::Replay, format: Format) -> Result<Self> {
-        let selected: Vec<_> = RegisterList::names(&command.registers).collect();
+    pub(crate) fn new(
+        question: &'c args::Question,
+        files: &[PathBuf],
+        format: Format,
+    ) -> Result<Self> {
+        let selected: Vec<_> = RegisterList::names(&question.registers).collect();
         if format.has_one_register() && selected.len() > 1 {
             return Err(Failure::usage("the log is about one register; give one --register"));
         }
         let mut of_files = Vec::new();
-        for file in &command.expected_files {
+        for file in &question.expected_files {
             let text = fs::read_to_string(file).map_err(Failure::at(file))?;
             let values = parse::lines_of_values(&text);
             of_files
                 .extend(values.map_err(|e| Failure::usage(format!("{}: {e}", file.display())))?);
         }
-        let register = input::register_name(selected.first().copied(), &command.files);
-        let given = command.starts.iter().chain(&command.expected).chain(&of_files);
+        let register = input::register_name(selected.first().copied(), files);
+        let given = question.starts.iter().chain(&question.expected).chain(&of_files);
         let names = given.filter_map(|value| value.register.as_deref());
         let names = names.chain(selected.iter().copied());
-        let naming = Naming::new(format, command.reading.platform, names, register);
-        let mut asked =
-            Self { command, format, naming, expected: command.expected.clone(), selected };
+        let naming = Naming::new(format, question.reading.platform, names, register);
+        let mut asked = Self {
+            question,
+            virtuals: Vec::new(),
+            is_explained: false,
+            format,
+            naming,
+            expected: question.expected.clone(),
+            selected,
+        };
         let counts = |value: &Value| {
             let bank = value.digest.algorithm();
-            (command.banks.is_empty() || command.banks.contains(&bank))
+            (question.banks.is_empty() || question.banks.contains(&bank))
                 && value.register.as_deref().is_none_or(|name| asked.names(name))
         };
         of_files.retain(counts);
         // Comparing with nothing would look like success.
-        if !command.expected_files.is_empty() && of_files.is_empty() {
+        if !question.expected_files.is_empty() && of_files.is_empty() {
             return Err(Failure::usage(
                 "no value in the file of expected values is for a register and bank asked for",
             ));
@@ -81,16 +97,41 @@ impl<'c> Asked<'c> {
         }
     }
 
+    /// The one register that several logs are about.
+    pub(super) fn only_register(&self) -> Result<&str> {
+        let values = self.question.starts.iter().chain(&self.expected);
+        let mut names = values.filter_map(|value| value.register.as_deref());
+        match (self.selected.as_slice(), names.next()) {
+            ([only], _) => Ok(only),
+            ([], Some(name)) if names.all(|other| self.naming.are_same(name, other)) => Ok(name),
+            _ => Err(Failure::usage(
+                "several logs explain one register: say --register NAME, one name",
+            )),
+        }
+    }
+
+    /// The values for the register of this name; values for others are a mistake.
+    pub(super) fn values_of(&self, name: &str, values: &[Value]) -> Result<Vec<Digest>> {
+        let is_other = |value: &&Value| {
+            value.register.as_deref().is_some_and(|other| !self.naming.are_same(other, name))
+        };
+        if let Some(other) = values.iter().find(is_other) {
+            let other = other.register.as_deref().unwrap_or_default();
+            return Err(Failure::usage(format!("a value is for {other}, the logs are for {name}")));
+        }
+        Ok(values.iter().map(|value| value.digest).collect())
+    }
+
     /// The banks to replay: those asked for, else those of the log. Values must be of these.
     pub(crate) fn banks(&self, of_log: &[Algorithm]) -> Result<Vec<Algorithm>> {
         let mut banks = Vec::new();
-        for bank in if self.command.banks.is_empty() { of_log } else { &self.command.banks } {
+        for bank in if self.question.banks.is_empty() { of_log } else { &self.question.banks } {
             if !banks.contains(bank) {
                 banks.push(*bank);
             }
         }
         for bank in self.value_banks() {
-            if !self.command.banks.is_empty() && !banks.contains(&bank) {
+            if !self.question.banks.is_empty() && !banks.contains(&bank) {
                 let message = format!("a {bank} value is given, but no --bank {bank}");
                 return Err(Failure::usage(message));
             }
@@ -110,7 +151,7 @@ impl<'c> Asked<'c> {
 
     /// The algorithms of all values.
     pub(crate) fn value_banks(&self) -> Vec<Algorithm> {
-        algorithms(self.command.starts.iter().chain(&self.expected).map(|value| &value.digest))
+        algorithms(self.question.starts.iter().chain(&self.expected).map(|value| &value.digest))
     }
 
     /// Values for a log of one register, which need not be named.

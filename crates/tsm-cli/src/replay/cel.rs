@@ -2,10 +2,12 @@
 //! Replay of logs that record digests for registers: canonical event logs, systemd's, and those of
 //! agents.
 
+use std::collections::HashSet;
+
 use tsm_core::replay::Match;
 use tsm_core::{Algorithm, Digest};
 use tsm_eventlog::cel::{Register as Number, Replay, Replayed};
-use tsm_eventlog::{Error, aael, cel, dstack, systemd};
+use tsm_eventlog::{Error, Position, aael, cel, dstack, systemd};
 
 use super::asked::Asked;
 use super::report::{Finding, Register, Report, absent, not_expected, prefix};
@@ -20,7 +22,7 @@ pub(super) fn replay(bytes: &[u8], asked: &Asked<'_>) -> Result<Report> {
         Format::Systemd => {
             let log = systemd::Log::new(bytes);
             let digests = log.clone().map_while(Result::ok).map(|record| record.digests());
-            run(log.clone(), &banks_of(digests), asked)
+            run(log.clone(), systemd::UntrustedMeasurement::position, &banks_of(digests), asked)
         }
         Format::Aael => {
             let register = asked.naming.one_register();
@@ -30,20 +32,24 @@ pub(super) fn replay(bytes: &[u8], asked: &Asked<'_>) -> Result<Report> {
                 Number::Pcr(17..=22) => Digest::ones(init.algorithm()),
                 _ => Digest::zeros(init.algorithm()),
             };
-            if asked.command.starts.is_empty() && init != usual {
+            if asked.question.starts.is_empty() && init != usual {
                 return midway(log, init, &banks, asked);
             }
-            run(log, &banks, asked)
+            run(log, aael::UntrustedLine::position, &banks, asked)
         }
         Format::DstackLog => {
-            run(dstack::Log::new(bytes, asked.naming.one_register()), &[Algorithm::Sha384], asked)
+            let log = dstack::Log::new(bytes, asked.naming.one_register());
+            run(log, dstack::UntrustedEvent::position, &[Algorithm::Sha384], asked)
         }
-        Format::DstackEvents => run(dstack::Events::new(bytes), &[Algorithm::Sha384], asked),
+        Format::DstackEvents => {
+            let log = dstack::Events::new(bytes);
+            run(log, dstack::UntrustedEvent::position, &[Algorithm::Sha384], asked)
+        }
         format => {
             let encoding = format.encoding().unwrap_or(cel::Encoding::Tlv);
             let log = cel::Log::new(bytes, encoding);
             let digests = log.clone().map_while(Result::ok).map(|record| record.record().digests);
-            run(log.clone(), &banks_of(digests), asked)
+            run(log.clone(), cel::UntrustedRecord::position, &banks_of(digests), asked)
         }
     }
 }
@@ -57,7 +63,7 @@ fn midway(
 ) -> Result<Report> {
     let mut replay = prepare(banks, asked)?;
     replay.start(asked.naming.one_register(), init).map_err(usage)?;
-    let mut report = report_of(&mut replay, log, asked);
+    let mut report = report_of(&mut replay, log, aael::UntrustedLine::position, asked);
     report.holds = report.holds.map(|_| false);
     let text = format!(
         "the log says that it starts at {init}; give --start if something known leads to that value"
@@ -66,19 +72,24 @@ fn midway(
     Ok(report)
 }
 
-fn run<R, L>(log: L, of_log: &[Algorithm], asked: &Asked<'_>) -> Result<Report>
+fn run<R, L>(
+    log: L,
+    place: fn(&R) -> Position,
+    of_log: &[Algorithm],
+    asked: &Asked<'_>,
+) -> Result<Report>
 where
     R: Replayed,
     L: Iterator<Item = Result<R, Error>> + Clone,
 {
     let mut replay = prepare(of_log, asked)?;
-    Ok(report_of(&mut replay, log, asked))
+    Ok(report_of(&mut replay, log, place, asked))
 }
 
 fn prepare(of_log: &[Algorithm], asked: &Asked<'_>) -> Result<Box<Replay<REGISTERS>>> {
     let banks = asked.banks(of_log)?;
     let mut replay = Box::new(Replay::<REGISTERS>::new(&banks).map_err(usage)?);
-    for value in &asked.command.starts {
+    for value in &asked.question.starts {
         replay.start(register(value, asked)?, value.digest).map_err(usage)?;
     }
     for value in &asked.expected {
@@ -95,14 +106,24 @@ fn register(value: &Value, asked: &Asked<'_>) -> Result<Number> {
     asked.naming.find_cel(asked.register_of(value)?)
 }
 
-fn report_of<R, L>(replay: &mut Replay<REGISTERS>, log: L, asked: &Asked<'_>) -> Report
+fn report_of<R, L>(
+    replay: &mut Replay<REGISTERS>,
+    log: L,
+    place: fn(&R) -> Position,
+    asked: &Asked<'_>,
+) -> Report
 where
     R: Replayed,
     L: Iterator<Item = Result<R, Error>> + Clone,
 {
-    let error = replay.run(log).error();
+    let finished = replay.run(log);
+    let error = finished.error();
+    let trusted = match asked.is_explained {
+        true => finished.records().map(|trusted| place(trusted.record()).offset).collect(),
+        false => HashSet::new(),
+    };
     let banks: Vec<_> = replay.banks().collect();
-    let mut report = Report { format: asked.format.name(), ..Report::default() };
+    let mut report = Report { format: asked.format.name(), trusted, ..Report::default() };
     let mut results = replay.registers().flat_map(|state| state.results()).peekable();
     report.holds =
         results.peek().is_some().then(|| results.all(|(_, matched)| matched == Match::Complete));

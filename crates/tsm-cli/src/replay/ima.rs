@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Replay of an IMA measurement list: one register per PCR the list names.
 
+use std::collections::HashSet;
+
 use tsm_core::Algorithm;
 use tsm_core::replay::Match;
 use tsm_eventlog::ima::{Bank, BankRule, List, Replay};
@@ -66,7 +68,7 @@ impl Question<'_> {
     fn answer(&self, list: &List<'_>, banks: &[Bank]) -> Result<Run> {
         let usage = |error: Error| Failure::usage(error.to_string());
         let mut replay = Box::new(Replay::<PCRS>::new(banks).map_err(usage)?);
-        let values = [(&self.asked.command.starts, false), (&self.asked.expected, true)];
+        let values = [(&self.asked.question.starts, false), (&self.asked.expected, true)];
         for (value, expected) in values.into_iter().flat_map(|(v, e)| v.iter().map(move |v| (v, e)))
         {
             let name = value.register.as_deref().unwrap_or(&self.default);
@@ -77,8 +79,13 @@ impl Question<'_> {
                 set(&mut replay, pcr, value.digest).map_err(usage)?;
             }
         }
-        let error = replay.run(list.clone()).error();
-        Ok(Run { replay, error, md5: false })
+        let finished = replay.run(list.clone());
+        let error = finished.error();
+        let trusted = match self.asked.is_explained {
+            true => finished.entries().map(|entry| entry.position().offset).collect(),
+            false => HashSet::new(),
+        };
+        Ok(Run { replay, error, trusted, md5: false })
     }
 }
 
@@ -87,13 +94,15 @@ fn banks(asked: &Asked<'_>) -> Result<Vec<Algorithm>> {
     if of_values.is_empty() {
         of_values = vec![Algorithm::Sha1, Algorithm::Sha256];
     }
-    if asked.command.banks.is_empty() { Ok(of_values) } else { asked.banks(&[]) }
+    if asked.question.banks.is_empty() { Ok(of_values) } else { asked.banks(&[]) }
 }
 
 /// A replay and where it ended.
 struct Run {
     replay: Box<Replay<PCRS>>,
     error: Option<Error>,
+    /// Offsets of the records that the values vouch for.
+    trusted: HashSet<u64>,
     /// Whether file digests of 16 bytes were taken into account.
     md5: bool,
 }
@@ -206,6 +215,7 @@ impl Run {
                 findings.push(Finding { kind: "malformed", record, line, offset, text });
             }
         }
-        Report { format, registers, findings, holds, malformed, ..Report::default() }
+        let trusted = self.trusted;
+        Report { format, registers, findings, holds, malformed, trusted, ..Report::default() }
     }
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Replay of a record log: one register, its virtual registers and named static values.
 
-use tsm_core::log::{Limits, first_banks};
+use tsm_core::log::{Limits, Line, Lines, first_banks};
 use tsm_core::record::StaticValues;
 use tsm_core::replay::{self, FindingKind, Match, Position, Replay, Sink, Trailing};
 use tsm_core::virtual_registers::{Fold, FoldSink};
@@ -16,9 +16,9 @@ use crate::failure::Failure;
 const MAX: usize = 256;
 
 pub(super) fn replay(log: &[u8], asked: &Asked<'_>) -> Result<Report> {
-    let (command, name) = (asked.command, &asked.naming.register);
+    let (question, name) = (asked.question, &asked.naming.register);
     let expected = asked.of_one_register(&asked.expected)?;
-    let starts = asked.of_one_register(&command.starts)?;
+    let starts = asked.of_one_register(&question.starts)?;
     let banks = banks(log, asked)?;
     let start: Vec<_> = banks
         .iter()
@@ -30,12 +30,7 @@ pub(super) fn replay(log: &[u8], asked: &Asked<'_>) -> Result<Report> {
     let mut replay = Replay::new(&start).map_err(usage)?;
     replay.expect(&expected).map_err(usage)?;
 
-    let table: Vec<_> = command
-        .virtuals
-        .iter()
-        // Which banks it has is what the records say.
-        .map(|name| tsm_core::Register::runtime(&name.0, all_banks()))
-        .collect();
+    let table = table(&asked.virtuals);
     let fold = Fold::new(&table).map_err(|error| Failure::usage(error.to_string()))?;
     let mut sink = Records {
         fold: FoldSink::new(fold),
@@ -46,7 +41,7 @@ pub(super) fn replay(log: &[u8], asked: &Asked<'_>) -> Result<Report> {
     let malformed = replay.feed(log, Limits::DEFAULT, &mut sink).err();
     let outcome = replay.outcome();
 
-    let shown = |bank: Algorithm| command.banks.is_empty() || command.banks.contains(&bank);
+    let shown = |bank: Algorithm| question.banks.is_empty() || question.banks.contains(&bank);
     let registers = outcome
         .banks()
         .filter(|(value, _)| shown(value.algorithm()))
@@ -87,18 +82,24 @@ pub(super) fn replay(log: &[u8], asked: &Asked<'_>) -> Result<Report> {
     sink.findings.extend(beyond(&outcome, &replay));
     let all = outcome.accounts_for_all() == Some(true) && report.malformed.is_none();
     report.virtuals_trusted = report.virtuals_trusted.map(|_| all);
-    if !command.virtuals.is_empty() && report.holds == Some(true) && !all {
+    if !asked.virtuals.is_empty() && report.holds == Some(true) && !all {
         let text = "off-log extensions can hide records: nothing vouches for the values of \
                     virtual registers in this log";
         sink.findings.push(at(replay.position(), "gap-hides", text.into()));
     }
     report.findings = sink.findings;
+    if let Some((from, to)) = outcome.trusted().filter(|_| asked.is_explained) {
+        let lines = Lines::new(log, Limits::DEFAULT).map_while(core::result::Result::ok);
+        let hashed = lines.filter(|line| matches!(line.line, Line::Record(_) | Line::Sync(_)));
+        let offsets = hashed.map(|line| line.offset);
+        report.trusted = offsets.filter(|at| (from.offset..to.offset).contains(at)).collect();
+    }
     Ok(report)
 }
 
 /// The register's banks: those its first capture names, else those the caller speaks of.
 fn banks(log: &[u8], asked: &Asked<'_>) -> Result<Banks> {
-    let named: Vec<_> = asked.command.banks.iter().copied().chain(asked.value_banks()).collect();
+    let named: Vec<_> = asked.question.banks.iter().copied().chain(asked.value_banks()).collect();
     if let Some(captured) = first_banks(log, Limits::DEFAULT) {
         return match named.iter().find(|bank| !captured.contains(**bank)) {
             None => Ok(captured),
@@ -119,6 +120,11 @@ fn banks(log: &[u8], asked: &Asked<'_>) -> Result<Banks> {
         ));
     }
     Ok(banks)
+}
+
+/// Virtual registers of these names. Which banks they have is what the records say.
+pub(super) fn table(names: &[String]) -> Vec<tsm_core::Register<'_>> {
+    names.iter().map(|name| tsm_core::Register::runtime(name, all_banks())).collect()
 }
 
 fn all_banks() -> Banks {

@@ -1,13 +1,17 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! The result of a replay, as a table or as JSON. No knowledge of formats.
 
+use std::collections::HashSet;
 use std::io::{IsTerminal as _, Write};
 
 use serde_json::{Value as Json, json};
 use tsm_core::hex::Hex;
 use tsm_core::replay::Match;
 use tsm_core::{Algorithm, Digest};
+use tsm_eventlog::sequence::Authenticated;
 
+use super::steps::{self, ImaCheck, Step};
+use super::tcg::Conclusions;
 use crate::events::End;
 use crate::style::{BAD, Escaped, FAINT, GOOD, HEAD, NOTE, Styled, json_text, output};
 
@@ -25,6 +29,15 @@ pub(crate) struct Report {
     pub(crate) startup_locality: Option<u8>,
     /// How the log ended, where there is more than one way.
     pub(crate) end: Option<End>,
+    /// The logs, if there are several, and how much of them the values vouch for.
+    pub(crate) steps: Vec<Step>,
+    pub(crate) vouched: Option<Authenticated>,
+    /// IMA lists and the virtual registers they were compared with.
+    pub(crate) ima: Vec<ImaCheck>,
+    /// Offsets of the records that the values vouch for, if the log is to be explained.
+    pub(crate) trusted: HashSet<u64>,
+    /// What follows from events that the values vouch for, if the log is to be explained.
+    pub(crate) conclusions: Option<Conclusions>,
     pub(crate) findings: Vec<Finding>,
     /// Shown on a terminal only.
     pub(crate) hint: Option<&'static str>,
@@ -64,6 +77,16 @@ impl Finding {
     /// About the log as a whole.
     pub(crate) const fn general(kind: &'static str, text: String) -> Self {
         Self { kind, record: None, line: None, offset: None, text }
+    }
+
+    pub(crate) fn json(&self) -> Json {
+        json!({
+            "kind": self.kind,
+            "record": self.record,
+            "line": self.line,
+            "offset": self.offset,
+            "text": self.text,
+        })
     }
 }
 
@@ -143,19 +166,7 @@ impl Report {
                 json!({ "name": name, "bank": value.algorithm().name(), "value": hex(value) })
             })
             .collect();
-        let findings: Vec<_> = self
-            .findings
-            .iter()
-            .map(|f| {
-                json!({
-                    "kind": f.kind,
-                    "record": f.record,
-                    "line": f.line,
-                    "offset": f.offset,
-                    "text": f.text,
-                })
-            })
-            .collect();
+        let findings: Vec<_> = self.findings.iter().map(Finding::json).collect();
         json!({
             "schema": "tsm.replay/1",
             "format": self.format,
@@ -164,6 +175,9 @@ impl Report {
             "static": statics,
             "startup_locality": self.startup_locality,
             "end": self.end.as_ref().map(End::json),
+            "steps": self.steps.iter().map(Step::json).collect::<Vec<_>>(),
+            "vouched": self.vouched.map(steps::vouched_json),
+            "ima": self.ima.iter().map(ImaCheck::json).collect::<Vec<_>>(),
             "findings": findings,
             "holds": self.holds,
         })
@@ -187,6 +201,10 @@ impl Report {
             row(out, name, value.algorithm(), None, "static", &hex(value))?;
             writeln!(out)?;
         }
+        steps::table(&self.steps, self.vouched, out)?;
+        for check in &self.ima {
+            check.row(out)?;
+        }
         if let Some(locality) = self.startup_locality {
             writeln!(out, "the TPM was started from locality {locality}, as the log tells")?;
         }
@@ -199,7 +217,10 @@ impl Report {
                 writeln!(out, "{}", Styled(GOOD, "holds: the log explains the register"))
             }
             Some(false) => {
-                let text = "does not hold: the log does not explain the register";
+                let text = match self.ima.iter().all(|check| check.holds != Some(false)) {
+                    true => "does not hold: the log does not explain the register",
+                    false => "does not hold",
+                };
                 writeln!(out, "{}", Styled(BAD, text))
             }
             None => writeln!(out, "{}", Styled(FAINT, "no value was given to compare with")),
@@ -207,7 +228,7 @@ impl Report {
     }
 
     /// The first findings of each kind: a damaged log can have one for every record.
-    fn table_of_findings(&self, out: &mut impl Write) -> std::io::Result<()> {
+    pub(crate) fn table_of_findings(&self, out: &mut impl Write) -> std::io::Result<()> {
         const SHOWN: usize = 8;
         let mut counts: Vec<(&str, usize)> = Vec::new();
         for f in &self.findings {

@@ -3,7 +3,7 @@
 
 use tsm_core::Algorithm;
 use tsm_core::replay::Match;
-use tsm_eventlog::tcg::{FindingKind, Finished, Log, Replay};
+use tsm_eventlog::tcg::{Boundary, FindingKind, Finished, Log, Replay};
 
 use super::asked::Asked;
 use super::report::{Finding, Register, Report, absent, not_expected, prefix};
@@ -18,7 +18,7 @@ pub(super) fn replay(bytes: &[u8], asked: &Asked<'_>) -> Result<Report> {
     let banks = asked.banks(&of_log)?;
     let usage = |error: tsm_eventlog::Error| Failure::usage(error.to_string());
     let mut replay = Box::new(Replay::<24>::new(asked.naming.platform, &banks).map_err(usage)?);
-    for value in &asked.command.starts {
+    for value in &asked.question.starts {
         let register = asked.naming.find_tcg(asked.register_of(value)?)?;
         replay.start(register, value.digest).map_err(usage)?;
     }
@@ -89,6 +89,18 @@ fn report(
     }
     report.findings.extend(absent(&missing));
     report.findings.extend(not_expected(&unexpected, report.holds));
+    if asked.is_explained {
+        report.trusted = finished.events().map(|event| event.position().offset).collect();
+        report.conclusions = Some(Conclusions::of(finished));
+        let separators = finished.separators().filter(|separator| separator.kind.is_finding());
+        report.findings.extend(separators.map(|separator| Finding {
+            kind: "separator",
+            record: Some(separator.position.record),
+            line: None,
+            offset: Some(separator.position.offset),
+            text: separator.to_string(),
+        }));
+    }
     // Where the last record ends only the log itself tells.
     let mut after = log.clone();
     after.by_ref().for_each(drop);
@@ -97,6 +109,60 @@ fn report(
         report.is_malformed(error);
     }
     report
+}
+
+/// What follows from events that the values vouch for, and from nothing else.
+pub(crate) struct Conclusions {
+    /// The state of Secure Boot, or why it is not known.
+    pub(crate) secure_boot: core::result::Result<SecureBoot, Unknown>,
+    /// Where the separators of registers stand, in words.
+    pub(crate) separators: Vec<(String, String)>,
+}
+
+/// A known state of Secure Boot.
+pub(crate) struct SecureBoot {
+    pub(crate) register: String,
+    pub(crate) is_enabled: bool,
+    /// Entries of PK, KEK, db and dbx.
+    pub(crate) lists: [usize; 4],
+    /// How many certificates and others vouched for what was loaded; `None` if that is not known.
+    pub(crate) authorities: Option<usize>,
+}
+
+/// Why a state is not known: a word for programs, and a text.
+pub(crate) struct Unknown {
+    pub(crate) reason: &'static str,
+    pub(crate) text: String,
+}
+
+impl Conclusions {
+    fn of(finished: &Finished<'_, '_, 24>) -> Self {
+        let secure_boot = match finished.secure_boot() {
+            Ok(found) => Ok(SecureBoot {
+                register: found.register().to_string(),
+                is_enabled: found.is_enabled(),
+                lists: [found.pk(), found.kek(), found.db(), found.dbx()]
+                    .map(|lists| lists.signatures().count()),
+                authorities: found.authorities().map(Iterator::count),
+            }),
+            Err(refusal) => Err(Unknown { reason: refusal.kind.name(), text: refusal.to_string() }),
+        };
+        let indexes = finished.replay().registers().map(|register| register.index());
+        let separators = indexes.filter_map(|index| {
+            let text = match finished.separator_of(index) {
+                Boundary::At(position, separator) => {
+                    format!("separator {separator} at record {}", position.record)
+                }
+                Boundary::Several { first, count } => {
+                    format!("{count} separators, the first at record {}", first.record)
+                }
+                Boundary::Finding(_) => "something is wrong with a separator".to_string(),
+                _ => return None,
+            };
+            Some((index.to_string(), text))
+        });
+        Self { secure_boot, separators: separators.collect() }
+    }
 }
 
 /// The word for a finding in JSON.
