@@ -27,11 +27,7 @@ use crate::parse::RegisterList;
 use crate::{Result, Verdict, input};
 
 pub(crate) fn run(command: &args::Convert) -> Result {
-    if command.output.is_none() && std::io::stdout().is_terminal() {
-        return Err(Failure::usage(
-            "a log is nothing for a terminal; say --output FILE, or write it to a pipe",
-        ));
-    }
+    may_write(command.output.as_deref(), std::io::stdout().is_terminal())?;
     let sources = read(command)?;
     let log = converted(command, &sources)?;
     match &command.output {
@@ -43,6 +39,21 @@ pub(crate) fn run(command: &args::Convert) -> Result {
         }
     }
     Ok(Verdict::Holds)
+}
+
+/// Whether there is a place for a log, whose bytes can do anything to a terminal.
+fn may_write(output: Option<&Path>, is_terminal: bool) -> Result<()> {
+    let is_special = |path: &Path| fs::metadata(path).is_ok_and(|found| !found.is_file());
+    match output {
+        None if is_terminal => Err(Failure::usage(
+            "a log is nothing for a terminal; say --output FILE, or write it to a pipe",
+        )),
+        Some(path) if is_special(path) => Err(Failure::usage(format!(
+            "{} is no file; without --output the log is written to standard output",
+            path.display()
+        ))),
+        _ => Ok(()),
+    }
 }
 
 /// A log that is to be converted.
@@ -145,7 +156,9 @@ impl Job<'_> {
             }
             same if same == self.command.to => format!("the log is one in {to} already"),
             _ => {
-                format!("a log in {from} cannot become one in {to}; tsm convert --help has a table")
+                format!(
+                    "a log in {from} cannot become one in {to}; tsm convert --help says what can"
+                )
             }
         };
         self.failed(text)
@@ -225,6 +238,9 @@ impl Job<'_> {
 
 /// Writes a file as a whole, or not at all: under another name first.
 fn write_whole(output: &Path, log: &[u8]) -> Result<()> {
+    // A link stays one.
+    let resolved = fs::canonicalize(output);
+    let output = resolved.as_deref().unwrap_or(output);
     let name = output.file_name().ok_or_else(|| Failure::usage("--output names no file"))?;
     let mut beside = std::ffi::OsString::from(".");
     beside.push(name);
@@ -239,4 +255,19 @@ fn write_whole(output: &Path, log: &[u8]) -> Result<()> {
         let _ = fs::remove_file(&beside);
     }
     written.map_err(Failure::at(output))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn where_a_log_may_be_written() {
+        assert!(may_write(None, false).is_ok());
+        assert!(may_write(None, true).unwrap_err().to_string().contains("--output FILE"));
+        assert!(may_write(Some(Path::new("/nonexistent/x")), true).is_ok(), "told later");
+        for special in ["/dev/null", "/"] {
+            assert!(may_write(Some(Path::new(special)), false).is_err(), "{special}");
+        }
+    }
 }

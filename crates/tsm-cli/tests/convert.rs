@@ -75,8 +75,8 @@ fn firmware_and_ima_in_one() {
         let last = of_list["records"].as_array().unwrap().last().unwrap();
         assert_eq!(ima["content"]["fields"], last["content"]["fields"]);
     }
-    let numbers = ["--numbering=register", "--output", text(dir.path())];
-    convert("cel-tlv", &numbers, &[&firmware, &firmware]).refused("--numbering FIRST");
+    convert("cel-tlv", &["--numbering=register"], &[&firmware, &firmware])
+        .refused("--numbering FIRST");
     convert("tcg2", &[], &[&firmware, &firmware]).refused("canonical event log only");
 }
 
@@ -203,4 +203,11 @@ fn refusals_leave_nothing() {
     tsm_with_input(&["convert", "--to=cel-tlv", "-"], line).refused("dstack");
     tsm_with_input(&["convert", "--to=cel-tlv", "-"], b"\x7fELF").refused("--format");
     convert("cel-tlv", &["--output=/nonexistent/x"], &[&firmware]).refused("/nonexistent/x");
+    convert("cel-tlv", &["--output", text(dir.path())], &[&firmware]).refused("is no file");
+    // A link stays one, and its target is replaced.
+    let link = dir.path().join("link");
+    std::os::unix::fs::symlink(&output, &link).unwrap();
+    convert("cel-tlv", &["--output", text(&link)], &[&firmware]).ok();
+    assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
+    tsm(&["diff", text(&firmware), text(&output)]).ok();
 }

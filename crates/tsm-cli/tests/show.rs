@@ -192,9 +192,9 @@ fn shared_logs_follow_the_schema() {
                 folders.push(path);
                 continue;
             }
-            // One of a megabyte is enough of its kind.
+            // Larger ones are of the same kinds.
             let size = fs::metadata(&path).unwrap().len();
-            if path.extension().is_some_and(|e| e == "md" || e == "txt") || size > 400_000 {
+            if path.extension().is_some_and(|e| e == "md" || e == "txt") || size > 100_000 {
                 continue;
             }
             let ran = tsm(&["log", "show", "--json", text(&path)]);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Several logs that together explain one register.
 
-use std::path::PathBuf;
+use std::path::Path;
 
 use tsm_core::log::{Limits, first_banks};
 use tsm_core::replay::Match;
@@ -80,7 +80,7 @@ fn logs(first: &[u8], asked: &Asked<'_>, command: &args::Replay) -> Result<Vec<L
     Ok(logs)
 }
 
-fn format(file: &PathBuf, bytes: &[u8]) -> Result<Format> {
+fn format(file: &Path, bytes: &[u8]) -> Result<Format> {
     // The rest of a record log need not begin as one.
     let is_text = || !bytes.is_empty() && bytes.is_ascii();
     match input::format(bytes, None) {
