@@ -341,6 +341,12 @@ mod tests {
             &["tsm", "log"],
             &["tsm", "log", "show"],
             &["tsm", "diff", "a"],
+            &["tsm", "explain"],
+            &["tsm", "convert", "log"],
+            &["tsm", "convert", "--to", "dot", "log"],
+            &["tsm", "convert", "--to", "ccel", "--numbering", "x", "log"],
+            &["tsm", "replay", "--ima", "mr_ima", "log"],
+            &["tsm", "replay", "--ima", "a b=list", "log"],
         ] {
             let text = one_line(&Args::try_parse_from(bad).unwrap_err()).to_string();
             assert!(text.len() > 10 && text.lines().count() == 1, "{bad:?}: {text:?}");

@@ -6,7 +6,7 @@ mod common;
 use std::fs;
 use std::path::Path;
 
-use common::{Dir, Ran, event, generated, header, shared, tsm};
+use common::{Dir, Ran, event, firmware_runs, generated, header, shared, tsm};
 use tsm_core::{Algorithm, Digest};
 
 const A: Algorithm = Algorithm::Sha384;
@@ -252,4 +252,54 @@ fn wrong_use_and_other_statuses() {
     assert!(json["ima"][0]["holds"].is_null());
     let firmware = generated().join("bios-61-direct-tcb/binary_bios_measurements");
     tsm(&["replay", &list, text(&firmware)]).refused("record logs");
+}
+
+/// Firmware, boot loader and kernel on PCRs 0 to 9, IMA on PCR 10: both logs together explain each,
+/// whichever extends it.
+#[test]
+fn machines_with_ima() {
+    let mut registers = 0;
+    for (name, folder, banks) in firmware_runs() {
+        // Kernel 6.1 extends this bank with padded SHA-1 digests.
+        let Some(bank) = banks.iter().find(|bank| *bank == "sha256") else { continue };
+        let firmware = folder.join("binary_bios_measurements");
+        let list = folder.join("ima_binary_runtime_measurements");
+        let file = format!("--expect-file={}", text(&folder.join(format!("pcrs/pcr-{bank}.txt"))));
+        for register in ["pcr0", "pcr7", "pcr10"] {
+            let name_of = format!("--register={register}");
+            let args =
+                ["replay", "--json", &name_of, &file, text(&firmware), "--then", text(&list)];
+            let json = tsm(&args).ok().json();
+            assert_eq!(json["vouched"]["for"], "all", "{name} {register}");
+            registers += 1;
+        }
+    }
+    assert!(registers > 30, "{registers}");
+}
+
+/// The text of an agent says where it begins.
+// T-43
+#[test]
+fn an_agent_behind_firmware() {
+    let dir = Dir::new();
+    let one = A.hash(b"one");
+    let mut value = Digest::zeros(A);
+    value.extend(&one).unwrap();
+    let init = format!("INIT {value}");
+    let agent = format!("{init}\ndomain start content\n");
+    for line in [&*init, "domain start content"] {
+        value.extend(&A.hash(line.as_bytes())).unwrap();
+    }
+    let ccel = dir.file("ccel", [header(1), event(4, 13, one, b"one")].concat());
+    let expect = format!("--expect=rtmr3:{value}");
+    let run = |log: &str| {
+        let log = dir.file("agent", log);
+        tsm(&["replay", "--json", &expect, text(&ccel), "--then", text(&log)])
+    };
+    let json = run(&agent).ok().json();
+    assert_eq!(json["steps"][1]["front"], "captured");
+    let other = run(&agent.replace(&init, &format!("INIT {}", Digest::zeros(A))));
+    assert_eq!((other.status, &other.json()["findings"][0]["kind"]), (1, &"not-captured".into()));
+    let table = tsm(&["replay", &expect, text(&ccel), "--then", text(&ccel)]).text();
+    assert!(table.contains("vouched for: nothing") && table.contains("does not hold"), "{table}");
 }
