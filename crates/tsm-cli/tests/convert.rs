@@ -211,3 +211,49 @@ fn refusals_leave_nothing() {
     assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
     tsm(&["diff", text(&firmware), text(&output)]).ok();
 }
+
+/// Whatever the bytes are and are said to be: a log, or one line about what is wrong.
+#[test]
+fn hostile_input() {
+    let firmware = generated().join("bios-61-direct-tcb/binary_bios_measurements");
+    let bytes = fs::read(firmware).unwrap();
+    let dir = Dir::new();
+    let inputs = [
+        Vec::new(),
+        vec![0; 100_000],
+        vec![0xFF; 100_000],
+        b"[".repeat(10_000),
+        b"SYNC ".repeat(10_000),
+        b"\x1e{}\n".repeat(1_000),
+        bytes[..777].to_vec(),
+    ];
+    for (index, input) in inputs.iter().enumerate() {
+        let path = dir.file(&format!("input{index}"), input);
+        for (format, to) in [
+            ("record", "ccel"),
+            ("record", "cel-tlv"),
+            ("ima", "cel-json"),
+            ("tcg2", "cel-cbor"),
+            ("tcg-sha1", "cel-tlv"),
+            ("ccel", "record"),
+            ("ccel", "aael"),
+            ("cel-tlv", "tcg2"),
+            ("cel-cbor", "ima"),
+            ("cel-json", "systemd"),
+            ("cel-cbor-sequence", "aael"),
+            ("systemd", "cel-json"),
+            ("aael", "ccel"),
+            ("dstack-log", "cel-tlv"),
+        ] {
+            let format = format!("--format={format}");
+            let ran = convert(to, &[&format, "--register=rtmr3", "--bank=sha384"], &[&path]);
+            assert!([0, 2].contains(&ran.status), "{index} {format} {to}: {}", ran.stderr);
+            assert_eq!(ran.stderr.lines().count(), usize::from(ran.status == 2));
+            assert!(ran.status == 0 || ran.stdout.is_empty());
+        }
+        let path = text(&path);
+        let ran = tsm(&["replay", "--register=rtmr3", "--bank=sha384", path, "--then", path]);
+        assert!((0..=2).contains(&ran.status), "{}", ran.stderr);
+        assert_eq!(ran.stderr.lines().count(), usize::from(ran.status == 2));
+    }
+}

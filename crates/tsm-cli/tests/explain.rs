@@ -237,3 +237,38 @@ fn shared_logs_follow_the_schema() {
     eprintln!("{formats:?}");
     assert!(formats.len() >= 6 && formats.values().sum::<usize>() > 50, "{formats:?}");
 }
+
+/// A quote and its CCEL: two registers the log explains, one it does not, one that nobody extended.
+#[test]
+fn a_quote() {
+    let Some(folder) = shared("eventlogs/cc-trusted-api") else { return };
+    let quote = fs::read(folder.join("quote.bin")).unwrap();
+    // Of version 4: the registers behind a header of 48 bytes and 328 bytes of the body.
+    let rtmrs = (0..4).map(|index| {
+        let at = 48 + 328 + 48 * index;
+        let value = Digest::from_bytes(Algorithm::Sha384, &quote[at..at + 48]).unwrap();
+        format!("--expect=rtmr{index}:{value}")
+    });
+    let mut args = vec!["explain".to_string(), "--json".into()];
+    args.extend(rtmrs);
+    args.push(text(&folder.join("ccel_data.bin")).into());
+    let args: Vec<_> = args.iter().map(|arg| &**arg).collect();
+    let ran = tsm(&args);
+    assert_eq!(ran.status, 1);
+    let json = ran.json();
+    for register in json["registers"].as_array().unwrap() {
+        let name = register["name"].as_str().unwrap();
+        let vouched = if name == "rtmr2" { &Json::from(0) } else { &register["events"] };
+        assert_eq!(&register["vouched_for"], vouched, "{register}");
+    }
+    let unexplained = json["unexplained"].as_array().unwrap();
+    assert_eq!((unexplained.len(), &unexplained[0]["register"]), (1, &"rtmr2".into()));
+    // The register takes other events too, so what vouched for boot loaders is not known.
+    let secure_boot = &json["secure_boot"];
+    assert_eq!(
+        (&secure_boot["enabled"], &secure_boot["register"]),
+        (&false.into(), &"rtmr0".into())
+    );
+    assert!(secure_boot["authorities"].is_null());
+    assert!(json["registers"][3]["says"].to_string().contains("no event, and its start value"));
+}

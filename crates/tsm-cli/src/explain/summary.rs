@@ -67,8 +67,8 @@ impl Summary {
                     register.bank
                 ),
                 Match::Mismatch => format!(
-                    "this log does not lead to the {} value: it was altered, something else \
-                     extended the register, or records are missing",
+                    "this log does not lead to the {} value: it was altered, records are missing, or \
+                     another log is about the rest (tsm replay --then)",
                     register.bank
                 ),
             };
@@ -118,7 +118,10 @@ impl OfRegister {
         let results = report.registers.iter().filter(|register| register.name == self.name);
         let is_expected = results.clone().any(|register| register.expected.is_some());
         self.says.push(match (self.events, self.vouched) {
-            (0, _) if is_expected => "no event".into(),
+            (0, _) if is_expected && results.clone().all(|r| r.matched != Match::Mismatch) => {
+                "no event, and its start value".into()
+            }
+            (0, _) if is_expected => "no event, but not its start value".into(),
             (events, 0) if !is_expected => {
                 format!("{events} events, untrusted: no value was given")
             }
