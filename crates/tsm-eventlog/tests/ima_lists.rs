@@ -346,7 +346,8 @@ fn fields_of_data_alone() {
         }
     }
     assert!(records > 0);
-    for (template, data) in [("ima", &b""[..]), ("ima", &[0; 25]), ("none", b""), ("ima-ng", b"x")] {
+    for (template, data) in [("ima", &b""[..]), ("ima", &[0; 25]), ("none", b""), ("ima-ng", b"x")]
+    {
         let mut fields = Fields::of_data(template.as_bytes(), data, Endian::Little);
         assert!(fields.next().is_some_and(|field| field.is_err()), "{template}");
     }
