@@ -28,6 +28,7 @@ mod sim_state;
 mod systemd;
 mod tcg;
 mod tdx_ccel;
+mod tdx_module;
 mod tdx_quote;
 mod tdx_report;
 mod tree;
@@ -50,6 +51,7 @@ pub use sim_state::sim_state;
 pub use systemd::systemd;
 pub use tcg::tcg;
 pub use tdx_ccel::tdx_ccel;
+pub use tdx_module::tdx_module;
 pub use tdx_quote::tdx_quote;
 pub use tdx_report::tdx_report;
 pub use tree::tree;
@@ -76,6 +78,7 @@ pub fn target(name: &str) -> Option<fn(&[u8])> {
         "systemd" => systemd,
         "tcg" => tcg,
         "tdx_ccel" => tdx_ccel,
+        "tdx_module" => tdx_module,
         "tdx_quote" => tdx_quote,
         "tdx_report" => tdx_report,
         "tree" => tree,

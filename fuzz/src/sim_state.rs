@@ -2,6 +2,7 @@
 //! Saved states of simulated machines: any bytes, and what machines save.
 
 use tsm_core::Provider as _;
+use tsm_sim::tdx::Module;
 use tsm_sim::{LoadErrorKind, Simulated, platform};
 
 use crate::input::Input;
@@ -19,6 +20,9 @@ pub fn sim_state(data: &[u8]) {
                 !data.starts_with(b"SIMULATED measurement registers, not a machine's\n")
             );
         }
+    }
+    if let Ok(module) = Module::load(data) {
+        assert_eq!(module.save(), data);
     }
     for name in platform::NAMES {
         let usual = platform::by_name(name).unwrap();
