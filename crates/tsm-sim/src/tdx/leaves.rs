@@ -170,7 +170,8 @@ impl<H: Host> Module<H> {
         Ok(status)
     }
 
-    /// Reads one element. The field behind it is the next one of the table, at its first element.
+    /// Reads one element. What comes next is the first element of the next field (so a comment in
+    /// `metadata_generic.h` says; the RTMRs are one field here).
     fn read(
         &self,
         table: &[Field],
