@@ -21,12 +21,12 @@ pub(super) fn formatted() -> Result<()> {
     shell::run(fmt.current_dir(workspace::root().join("examples")))
 }
 
-/// Lints and builds a package and returns where its programs are.
+/// Lints and builds a package on these of the standard libraries, and returns where its programs are.
 ///
 /// # Errors
 ///
 /// A warning, or it does not build, or no library sources for the compiler can be had.
-pub(super) fn build(package: &str, target: &str) -> Result<PathBuf> {
+pub(super) fn build(package: &str, target: &str, libraries: &str) -> Result<PathBuf> {
     let core = if rust_src::is_installed(target)? { Core::Installed } else { rust_src::sources()? };
     println!("{target}: {core}");
     let target_dir = workspace::target_dir()?.join("examples");
@@ -34,7 +34,7 @@ pub(super) fn build(package: &str, target: &str) -> Result<PathBuf> {
         let mut cargo = cargo(&core);
         cargo.args([command, "-q", "--release", "--locked", "-p", package, "--target", target]);
         if !matches!(core, Core::Installed) {
-            cargo.arg("-Zbuild-std=core,alloc");
+            cargo.arg(format!("-Zbuild-std={libraries}"));
         }
         cargo.arg("--target-dir").arg(&target_dir);
         cargo

@@ -18,7 +18,8 @@ const TIME: Duration = Duration::from_secs(30);
 /// A check of the image failed, its stack budget is exceeded, or a log does not explain its
 /// register.
 pub(super) fn run(tsm: &Path) -> Result<String> {
-    let programs = super::image::build("td-shim", "x86_64-unknown-none")?;
+    // `alloc` for the simulator's crate; the image gives no memory.
+    let programs = super::image::build("td-shim", "x86_64-unknown-none", "core,alloc")?;
     let mut qemu = machine::bare("64");
     qemu.arg("-kernel").arg(programs.join("td-shim"));
     let run = machine::run(qemu, TIME)?;
