@@ -207,6 +207,10 @@ pub(crate) struct Question {
     /// Authenticated value of the register. For logs of several registers REGISTER:ALG/HEX
     #[arg(long = "expect", value_name = "[REGISTER:]ALG/HEX", value_parser = parse::value)]
     pub(crate) expected: Vec<Value>,
+    /// Evidence that has the registers' values: a TDREPORT or a TD's quote. Its signature is not
+    /// checked here: verify it first
+    #[arg(long = "expect-from", value_name = "EVIDENCE")]
+    pub(crate) evidence: Vec<PathBuf>,
     /// File of authenticated values, one a line: REGISTER:ALG/HEX, or PCR number and hex digits as
     /// the kernel, `tpm2_pcrread` and others write them
     #[arg(long = "expect-file", value_name = "FILE")]

@@ -17,6 +17,7 @@ mod convert;
 mod demo;
 mod diff;
 mod events;
+mod evidence;
 mod explain;
 mod failure;
 mod input;

@@ -9,6 +9,7 @@ use tsm_core::{Algorithm, Digest};
 use super::report::algorithms;
 use crate::Result;
 use crate::args::{self, Format};
+use crate::evidence;
 use crate::failure::Failure;
 use crate::input;
 use crate::naming::Naming;
@@ -39,6 +40,7 @@ impl<'c> Asked<'c> {
         if format.has_one_register() && selected.len() > 1 {
             return Err(Failure::usage("the log is about one register; give one --register"));
         }
+        let mut of_evidence = evidence::values(&question.evidence)?;
         let mut of_files = Vec::new();
         for file in &question.expected_files {
             let text = fs::read_to_string(file).map_err(Failure::at(file))?;
@@ -48,6 +50,7 @@ impl<'c> Asked<'c> {
         }
         let register = input::register_name(selected.first().copied(), files);
         let given = question.starts.iter().chain(&question.expected).chain(&of_files);
+        let given = given.chain(&of_evidence);
         let names = given.filter_map(|value| value.register.as_deref());
         let names = names.chain(selected.iter().copied());
         let naming = Naming::new(format, question.reading.platform, names, register);
@@ -60,6 +63,20 @@ impl<'c> Asked<'c> {
             expected: question.expected.clone(),
             selected,
         };
+        // Evidence has all registers, and a log of one is not about the others.
+        if format.has_one_register() {
+            of_evidence.retain(|value| {
+                let name = value.register.as_deref();
+                name.is_some_and(|name| asked.naming.are_same(name, &asked.naming.register))
+            });
+            if of_evidence.is_empty() && !question.evidence.is_empty() {
+                return Err(Failure::usage(format!(
+                    "the evidence has no register '{}'; --register names the log's",
+                    asked.naming.register
+                )));
+            }
+        }
+        of_files.extend(of_evidence);
         let counts = |value: &Value| {
             let bank = value.digest.algorithm();
             (question.banks.is_empty() || question.banks.contains(&bank))
@@ -67,9 +84,10 @@ impl<'c> Asked<'c> {
         };
         of_files.retain(counts);
         // Comparing with nothing would look like success.
-        if !question.expected_files.is_empty() && of_files.is_empty() {
+        let has_files = !(question.expected_files.is_empty() && question.evidence.is_empty());
+        if has_files && of_files.is_empty() {
             return Err(Failure::usage(
-                "no value in the file of expected values is for a register and bank asked for",
+                "no value in the files of expected values is for a register and bank asked for",
             ));
         }
         asked.expected.extend(of_files);
