@@ -81,6 +81,11 @@ pub(crate) enum Command {
     ///
     /// tsm convert --to cel-json --output all.json binary_bios_measurements ima_list
     Convert(Convert),
+    /// Say what evidence is and what stands in it, field by field: TDREPORT, quote, ACPI table CCEL
+    ///
+    /// Of an event log a summary. Nothing is verified: what is odd is told, and does not change the
+    /// exit status. Exit status: 0 all could be read, 2 wrong use or malformed input.
+    Inspect(Inspect),
 }
 
 #[derive(clap::Args, Debug)]
@@ -256,6 +261,16 @@ pub(crate) struct Explain {
     #[arg(long)]
     pub(crate) json: bool,
     /// The log, in one piece or several in order; `-` is standard input
+    #[arg(required = true, value_name = "FILE")]
+    pub(crate) files: Vec<PathBuf>,
+}
+
+#[derive(clap::Args, Debug)]
+pub(crate) struct Inspect {
+    /// Print JSON (schema tsm.inspect/1), with the places of all fields
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// The evidence, as bytes or as hex digits; `-` is standard input
     #[arg(required = true, value_name = "FILE")]
     pub(crate) files: Vec<PathBuf>,
 }

@@ -21,6 +21,7 @@ mod evidence;
 mod explain;
 mod failure;
 mod input;
+mod inspect;
 mod naming;
 mod parse;
 #[cfg(feature = "sim")]
@@ -76,6 +77,7 @@ fn parse_and_run() -> Result {
     match args.command {
         Command::Replay(command) => replay::run(&command),
         Command::Diff(command) => diff::run(&command),
+        Command::Inspect(command) => inspect::run(&command),
         Command::Explain(command) => explain::run(&command),
         Command::Convert(command) => convert::run(&command),
         Command::Log(Log { action: Some(LogAction::Show(command)), .. }) => show::run(&command),

@@ -20,6 +20,7 @@ fn documents() -> Vec<Json> {
         tsm(&["replay", "--json", log]).ok().json(),
         tsm(&["log", "show", "--json", log]).ok().json(),
         tsm(&["diff", "--json", log, other]).json(),
+        tsm(&["inspect", "--json", log]).ok().json(),
         tsm(&["explain", "--json", log]).ok().json(),
     ];
     if cfg!(feature = "sim") {
@@ -53,7 +54,7 @@ fn every_schema_has_output_and_a_line_in_the_documentation() {
         assert!(cfg!(not(feature = "sim")) || documents.iter().any(|d| of(&d)), "{name}");
         schemas += 1;
     }
-    assert_eq!(schemas, 5);
+    assert_eq!(schemas, 6);
 }
 
 /// The schemas say something: without any of their required members, or with one of another type, a

@@ -37,13 +37,27 @@ pub(crate) fn check(json: &Json) {
             panic!("{error:#}\n{json:#}");
         }
     });
-    if let Some(findings) = json["findings"].as_array().filter(|findings| !findings.is_empty()) {
+    let mut kinds: Vec<_> = words(&json["findings"]);
+    for file in json["files"].as_array().into_iter().flatten() {
+        kinds.extend(words(&file["findings"]));
+        kinds.extend(file["error"]["kind"].as_str());
+    }
+    if !kinds.is_empty() {
         let page = std::fs::read_to_string(docs().join("json.md")).unwrap();
-        for finding in findings {
-            let kind = finding["kind"].as_str().unwrap();
+        for kind in kinds {
             assert!(page.contains(&format!("`{kind}`")), "{kind} is not in docs/json.md");
         }
     }
+}
+
+/// The kinds of findings.
+fn words(findings: &Json) -> Vec<&str> {
+    findings
+        .as_array()
+        .into_iter()
+        .flatten()
+        .map(|finding| finding["kind"].as_str().unwrap())
+        .collect()
 }
 
 pub(crate) fn compile(schema: Json) -> (Schemas, SchemaIndex) {

@@ -1,0 +1,150 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! `tsm inspect`: what a file of evidence is, and what stands in it, field by field.
+//!
+//! Each kind has a file that turns bytes into the [`model`]; [`mod@print`] shows the model. Nothing is
+//! verified, and everything says so.
+
+mod ccel_table;
+mod certificates;
+mod event_log;
+mod model;
+mod print;
+mod tdx;
+mod tdx_quote;
+mod tdx_report;
+
+use std::path::Path;
+
+use crate::args;
+use crate::evidence::{self, Evidence, Kind};
+use crate::failure::Failure;
+use crate::{Result, Verdict, input};
+use model::{Finding, Inspection, Malformed};
+
+pub(crate) fn run(command: &args::Inspect) -> Result {
+    let mut all = Vec::new();
+    for file in &command.files {
+        let bytes = input::read_all(core::slice::from_ref(file))?;
+        all.push((file.as_path(), inspect(&bytes, file)));
+    }
+    print::print(&all, command.json)?;
+    let malformed = |(file, found): &(&Path, Inspection)| {
+        let error = found.error.as_ref()?;
+        let what = Some(found.title.as_str()).filter(|_| found.kind != "unknown");
+        let what = what.map(|what| format!("{what}: ")).unwrap_or_default();
+        Some(Failure::usage(format!("{}: {what}{}", file.display(), error.text)))
+    };
+    all.iter().find_map(malformed).map_or(Ok(Verdict::Holds), Err)
+}
+
+fn inspect(bytes: &[u8], file: &Path) -> Inspection {
+    if let Some(found) = binary(bytes) {
+        return found;
+    }
+    let unhexed = evidence::unhex(bytes);
+    if let Some(mut found) = unhexed.and_then(|bytes| binary(&bytes)) {
+        let text = "the file writes the bytes as hex digits; offsets count the bytes";
+        found.findings.insert(0, Finding::general("hex-text", text));
+        return found;
+    }
+    if bytes.is_empty() {
+        return Inspection::unknown(Malformed::general("empty", "the file is empty"));
+    }
+    event_log::inspect(bytes, file).unwrap_or_else(|| unknown(bytes))
+}
+
+/// What is not text.
+fn binary(bytes: &[u8]) -> Option<Inspection> {
+    if bytes.starts_with(b"CCEL") {
+        return Some(ccel_table::inspect(bytes));
+    }
+    let kind = Kind::of(bytes)?;
+    Some(match (kind.parse(bytes), kind) {
+        (Ok(Evidence::TdReport(report)), _) => tdx_report::inspect(bytes, &report),
+        (Ok(Evidence::Quote(quote)), _) => tdx_quote::inspect(bytes, &quote),
+        (Err(error), Kind::TdReport) => {
+            Inspection::malformed("tdx-report", "TDREPORT", tdx::malformed(error))
+        }
+        (Err(error), Kind::Quote) => {
+            Inspection::malformed("tdx-quote", "quote", tdx::malformed(error))
+        }
+    })
+}
+
+fn unknown(bytes: &[u8]) -> Inspection {
+    let mut text =
+        "neither evidence (TDREPORT, quote) nor the ACPI table CCEL nor an event log that \
+                    this program knows"
+            .to_string();
+    if bytes.len() == tsm_tdx::TdReport::SIZE {
+        text.push_str("; it has the size of a TDREPORT, but does not begin like a TD's");
+    }
+    Inspection::unknown(Malformed::general("unknown", text))
+}
+
+#[cfg(all(test, feature = "sim"))]
+mod tests {
+    use tsm_core::Provider as _;
+    use tsm_sim::tdx::TdxMachine;
+    use tsm_sim::tdx::quoting::QuoteForm;
+
+    use super::*;
+
+    fn evidence() -> Vec<Vec<u8>> {
+        let mut machine = TdxMachine::new("inspect");
+        let mut report = vec![0; 1024];
+        machine.as_reporter().unwrap().report(b"nonce", &mut report).unwrap();
+        let quotes = QuoteForm::ALL.map(|form| machine.quote(form, b"nonce").unwrap());
+        core::iter::once(report).chain(quotes).collect()
+    }
+
+    fn look(bytes: &[u8]) -> Inspection {
+        let found = inspect(bytes, Path::new("file"));
+        for section in &found.sections {
+            for place in section.fields.iter().filter_map(|field| field.place.as_ref()) {
+                assert!(place.offset + place.size <= bytes.len());
+            }
+        }
+        found
+    }
+
+    /// Cut anywhere, evidence is refused, with the place; nothing that is changed is a panic.
+    #[test]
+    fn hostile_bytes() {
+        for good in evidence() {
+            assert!(look(&good).error.is_none() && look(&good).is_simulated);
+            for end in (8..good.len()).step_by(5) {
+                let error = look(&good[..end]).error.unwrap();
+                assert!(error.offset.is_some_and(|offset| offset <= end), "cut at {end}");
+            }
+            for at in (0..good.len()).step_by(7) {
+                let mut changed = good.clone();
+                changed[at] ^= 0x41;
+                let _ = look(&changed);
+            }
+        }
+        assert!(look(b"CCEL").error.is_some() && look(&[0x81, 0, 0, 0]).error.is_some());
+    }
+
+    /// A quote of version 5 can be an enclave's.
+    #[test]
+    fn enclaves() {
+        let quote = evidence().pop().unwrap();
+        let signed = 48 + 6 + 648;
+        let mut enclave = [&quote[..48], &[1, 0, 0x80, 1, 0, 0], &[0; 384]].concat();
+        enclave[4] = tsm_tdx::layout::TEE_SGX;
+        // ATTRIBUTES: init, debug.
+        enclave[54 + 48] = 3;
+        enclave.extend(&quote[signed..]);
+        let found = look(&enclave);
+        assert!(found.error.is_none() && found.title.contains("SGX enclave"), "{}", found.title);
+        let body = &found.sections[1];
+        let attributes = body.fields.iter().find(|field| field.name == "ATTRIBUTES").unwrap();
+        assert_eq!((&*attributes.value, &*attributes.meaning), ("0x3", "init,debug"));
+        let path = std::env::temp_dir().join(format!("tsm-enclave-{}", std::process::id()));
+        std::fs::write(&path, &enclave).unwrap();
+        let values = evidence::values(core::slice::from_ref(&path));
+        std::fs::remove_file(&path).unwrap();
+        assert!(values.unwrap_err().to_string().contains("no runtime registers"));
+    }
+}
