@@ -48,6 +48,18 @@ pub(crate) enum Command {
     Append(Append),
     /// Extend a register with digests, past its log (noted there) or as a virtual register
     Extend(Extend),
+    /// Make evidence of a simulated machine: a report, or a TD's quote
+    ///
+    /// For trying out what reads evidence. What the machine did, and what proves it:
+    ///
+    /// tsm --provider sim:tdx --state DIR append rtmr3 "app.example started"
+    ///
+    /// tsm --provider sim:tdx --state DIR log rtmr3 > rtmr3.log
+    ///
+    /// tsm --provider sim:tdx --state DIR report --kind quote4 --output quote
+    ///
+    /// tsm replay --register rtmr3 --expect-from quote rtmr3.log
+    Report(Report),
     /// Print a register's log; `tsm log show FILE` shows a log of any format
     Log(Log),
     /// Show the registers as a tree of files; read or write one of them
@@ -169,6 +181,29 @@ pub(crate) struct Show {
     /// The log, in one piece or several in order; `-` is standard input
     #[arg(required = true, value_name = "FILE")]
     pub(crate) files: Vec<PathBuf>,
+}
+
+#[derive(clap::Args, Debug)]
+pub(crate) struct Report {
+    /// What to make
+    #[arg(long, value_enum, default_value_t = ReportKind::Report)]
+    pub(crate) kind: ReportKind,
+    /// What the evidence is to be bound to: hex digits of a nonce, at most 64 bytes of it on TDX
+    #[arg(long, value_name = "HEX", default_value = "", value_parser = parse::bytes)]
+    pub(crate) nonce: parse::Bytes,
+    /// Where to write it; standard output if not given
+    #[arg(long, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+}
+
+#[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum ReportKind {
+    /// What the platform calls a report; on TDX a TDREPORT, evidence on its own machine only
+    Report,
+    /// A TD's quote of version 4
+    Quote4,
+    /// A TD's quote of version 5
+    Quote5,
 }
 
 #[derive(clap::Args, Debug)]

@@ -27,6 +27,8 @@ mod parse;
 #[cfg(feature = "sim")]
 mod registers;
 mod replay;
+#[cfg(feature = "sim")]
+mod report;
 mod show;
 #[cfg(feature = "sim")]
 mod state;
@@ -91,6 +93,8 @@ fn parse_and_run() -> Result {
         Command::Extend(command) => registers::extend(&args.machine, &command),
         #[cfg(feature = "sim")]
         Command::Log(command) => registers::log(&args.machine, &command),
+        #[cfg(feature = "sim")]
+        Command::Report(command) => report::run(&args.machine, &command),
         #[cfg(feature = "sim")]
         Command::Tree(command) => tree::run(&args.machine, &command),
         #[cfg(not(feature = "sim"))]

@@ -3,7 +3,7 @@
 
 use std::path::PathBuf;
 
-use tsm_core::{Algorithm, Banks, Digest, is_name};
+use tsm_core::{Algorithm, Banks, Digest, hex, is_name};
 use tsm_eventlog::convert::Numbering;
 
 /// A digest for a register, which may be named: `[pcrN:]ALG/HEX`.
@@ -27,6 +27,10 @@ impl RegisterList {
 /// The name of a virtual register.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) struct VirtualName(pub(crate) String);
+
+/// Bytes as hex digits.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct Bytes(pub(crate) Vec<u8>);
 
 /// An IMA list for a virtual register: `NAME=FILE`.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -137,6 +141,13 @@ pub(crate) fn virtual_name(text: &str) -> Result<VirtualName, String> {
     } else {
         Err("a name is 1 to 63 of A-Z a-z 0-9 . _ - / :".into())
     }
+}
+
+pub(crate) fn bytes(text: &str) -> Result<Bytes, String> {
+    let text = text.to_ascii_lowercase();
+    let mut bytes = vec![0; text.len() / 2];
+    let is_good = hex::decode(text.as_bytes(), &mut bytes);
+    is_good.then_some(Bytes(bytes)).ok_or_else(|| "write bytes as pairs of hex digits".into())
 }
 
 pub(crate) fn ima_list(text: &str) -> Result<ImaList, String> {

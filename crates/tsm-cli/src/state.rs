@@ -5,6 +5,8 @@
 //! written beside the old one, synced, and renamed over it. A lock file keeps a second process that
 //! wants to change the state waiting.
 
+mod device;
+
 use std::fs::{self, File};
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -16,11 +18,11 @@ use tsm_core::log::{Limits, NoRoom, RecordLog, Storage};
 use tsm_core::{
     FullName, Logged, Powers, Presentation, Provider, Register, RegisterId, Value, VirtualRegisters,
 };
-use tsm_sim::Simulated;
 
 use crate::args;
 use crate::failure::Failure;
 use crate::parse::{self, VirtualRegister};
+pub(crate) use device::Device;
 
 /// More registers than any platform has; logs of at most so many registers, and virtual banks.
 const MAX: usize = 64;
@@ -31,7 +33,7 @@ const SCHEMA: &str = "tsm.state/1";
 const FILE: &str = "state.json";
 
 /// The registers and logs of the machine.
-pub(crate) type Native = Logged<Simulated, VecStorage, MAX>;
+pub(crate) type Native = Logged<Device, VecStorage, MAX>;
 /// The same with the virtual registers.
 pub(crate) type Registers<'t, 'm> = VirtualRegisters<'t, &'m mut Native, MAX>;
 
@@ -55,7 +57,7 @@ pub(crate) enum Access {
 struct StateFile {
     schema: String,
     simulated: bool,
-    /// [`Simulated::save`], which is text.
+    /// The machine without its logs: text.
     device: String,
     #[serde(rename = "virtual")]
     virtuals: Vec<String>,
@@ -79,7 +81,11 @@ impl Machine {
         };
         let (device, virtuals, logs) = match state {
             Some(state) => state,
-            None => (fresh(name)?, Vec::new(), serde_json::Map::new()),
+            None => {
+                let fresh = Device::fresh(name);
+                let none = || Failure::usage(format!("no provider '{name}'"));
+                (fresh.ok_or_else(none)?, Vec::new(), serde_json::Map::new())
+            }
         };
         if device.name() != name {
             let message = format!("{}: holds {}, not {name}", dir.display(), device.name());
@@ -99,6 +105,11 @@ impl Machine {
         }
         self.virtuals.push(register);
         Ok(())
+    }
+
+    /// The machine below its logs.
+    pub(crate) const fn device(&mut self) -> &mut Device {
+        self.native.provider_mut()
     }
 
     pub(crate) fn carrier(&self) -> Option<&str> {
@@ -189,11 +200,6 @@ fn named(machine: &args::Machine) -> crate::Result<(&str, &Path)> {
     }
 }
 
-fn fresh(name: &str) -> crate::Result<Simulated> {
-    let short = name.strip_prefix("sim:").unwrap_or(name);
-    Simulated::by_name(short).ok_or_else(|| Failure::usage(format!("no provider '{name}'")))
-}
-
 fn lock(dir: &Path) -> crate::Result<File> {
     fs::create_dir_all(dir).map_err(Failure::at(dir))?;
     let path = dir.join("lock");
@@ -202,7 +208,7 @@ fn lock(dir: &Path) -> crate::Result<File> {
     Ok(file)
 }
 
-type Parsed = (Simulated, Vec<VirtualRegister>, serde_json::Map<String, Json>);
+type Parsed = (Device, Vec<VirtualRegister>, serde_json::Map<String, Json>);
 
 fn parse_state(bytes: &[u8], path: &Path) -> crate::Result<Parsed> {
     let bad = |what: String| Failure::usage(format!("{}: {what}", path.display()));
@@ -210,13 +216,13 @@ fn parse_state(bytes: &[u8], path: &Path) -> crate::Result<Parsed> {
     if state.schema != SCHEMA {
         return Err(bad(format!("schema {} is not {SCHEMA}", state.schema)));
     }
-    let device = Simulated::load(state.device.as_bytes()).map_err(|e| bad(e.to_string()))?;
+    let device = Device::load(state.device.as_bytes()).map_err(bad)?;
     let virtuals = state.virtuals.iter().map(|text| parse::virtual_register(text));
     Ok((device, virtuals.collect::<Result<_, _>>().map_err(bad)?, state.logs))
 }
 
 fn with_logs(
-    device: Simulated,
+    device: Device,
     logs: &serde_json::Map<String, Json>,
     path: &Path,
 ) -> crate::Result<Native> {

@@ -8,11 +8,10 @@ use tsm_core::{
     Algorithm, Banks, Digest, Powers, Provider, Register, RegisterId, VirtualRegisters,
 };
 use tsm_eventlog::ima::{List, UntrustedEntry};
-use tsm_sim::Simulated;
 
 use crate::Result;
 use crate::failure::Failure;
-use crate::state::{Native, VecStorage, find};
+use crate::state::{Device, Native, VecStorage, find};
 
 /// Names of the virtual registers.
 pub(super) const IMA: &str = "mr_ima";
@@ -51,7 +50,7 @@ type Registers<'n> = VirtualRegisters<'static, &'n mut Native, 2>;
 
 /// Boots the machine and lets everybody measure.
 pub(super) fn measure(ima_list: &[u8]) -> Result<Evidence> {
-    let machine = Simulated::by_name("tdx").ok_or_else(|| Failure::usage("no simulated TDX"))?;
+    let machine = Device::fresh("sim:tdx").ok_or_else(|| Failure::usage("no simulated TDX"))?;
     let mut native = with_logs(machine)?;
     boot(&mut native)?;
     let carrier = find(&native, "rtmr3")?;
@@ -61,7 +60,7 @@ pub(super) fn measure(ima_list: &[u8]) -> Result<Evidence> {
     evidence(&mut native)
 }
 
-fn with_logs(machine: Simulated) -> Result<Native> {
+fn with_logs(machine: Device) -> Result<Native> {
     let ids: Vec<_> = machine
         .registers()
         .filter(|(_, register)| register.powers.contains(Powers::EXTEND))

@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! `tsm report`: evidence of a simulated machine, for trying out what reads evidence.
+
+use std::fs;
+use std::io::{IsTerminal as _, Write as _};
+
+use tsm_core::Provider as _;
+use tsm_sim::tdx::quoting::QuoteForm;
+
+use crate::args::{self, ReportKind};
+use crate::failure::Failure;
+use crate::state::{Access, Device, Machine};
+use crate::{Result, Verdict};
+
+pub(crate) fn run(machine: &args::Machine, command: &args::Report) -> Result {
+    let mut machine = Machine::open(machine, Access::Read)?;
+    let device = machine.device();
+    let nonce = &command.nonce.0;
+    let evidence = match command.kind {
+        ReportKind::Report => report(device, nonce)?,
+        ReportKind::Quote4 => device.quote(QuoteForm::V4, nonce).map_err(Failure::usage)?,
+        ReportKind::Quote5 => device.quote(QuoteForm::V5Td15, nonce).map_err(Failure::usage)?,
+    };
+    match &command.output {
+        Some(file) => fs::write(file, evidence).map_err(Failure::at(file))?,
+        None => {
+            let mut out = std::io::stdout().lock();
+            if out.is_terminal() {
+                return Err(Failure::usage("evidence is not text: say --output FILE"));
+            }
+            out.write_all(&evidence)?;
+            out.flush()?;
+        }
+    }
+    Ok(Verdict::Holds)
+}
+
+fn report(device: &mut Device, nonce: &[u8]) -> Result<Vec<u8>> {
+    let none = Failure::usage(format!("{} makes no reports", device.name()));
+    let reporter = device.as_reporter().ok_or(none)?;
+    let most = reporter.user_data_size();
+    if nonce.len() > most {
+        return Err(Failure::usage(format!("a nonce has at most {most} bytes here")));
+    }
+    let mut out = vec![0; reporter.report_size()];
+    let size = reporter.report(nonce, &mut out);
+    out.truncate(size.map_err(|error| Failure::usage(error.to_string()))?);
+    Ok(out)
+}

@@ -1,0 +1,177 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Evidence of simulated machines, from the command that makes it to those that read it.
+#![cfg(feature = "sim")]
+
+mod common;
+
+use std::fs;
+
+use common::{Dir, Ran, tsm};
+use serde_json::{Value as Json, json};
+use tsm_core::{Algorithm, Digest};
+use tsm_sim::Simulated;
+
+struct Machine<'d>(&'d Dir, &'static str);
+
+impl Machine<'_> {
+    fn run(&self, args: &[&str]) -> Ran {
+        let home = self.0.path().join("home");
+        tsm(&[&["--provider", self.1, "--state", home.to_str().unwrap()], args].concat())
+    }
+
+    /// Evidence of this kind, in a file.
+    fn evidence(&self, kind: &str, nonce: &str) -> String {
+        let path = self.0.path().join(kind);
+        let path = path.to_str().unwrap().to_string();
+        self.run(&["report", "--kind", kind, "--nonce", nonce, "--output", &path]).ok();
+        path
+    }
+
+    fn log(&self, register: &str) -> String {
+        let log = self.run(&["log", register]).ok().stdout;
+        self.0.file(&format!("{register}.log"), log).to_str().unwrap().to_string()
+    }
+}
+
+const KINDS: [&str; 3] = ["report", "quote4", "quote5"];
+
+fn replay(log: &str, evidence: &str, more: &[&str]) -> Ran {
+    tsm(&[&["replay", "--json", "--expect-from", evidence, log], more].concat())
+}
+
+/// Append, ask for evidence, replay the log against it.
+#[test]
+fn a_log_holds_against_its_machines_evidence() {
+    let dir = Dir::new();
+    let machine = Machine(&dir, "sim:tdx");
+    machine.run(&["append", "rtmr3", "app.example started", "app.example ready"]).ok();
+    machine.run(&["append", "rtmr2", "other.example started"]).ok();
+    let (log, other) = (machine.log("rtmr3"), machine.log("rtmr2"));
+    for kind in KINDS {
+        let evidence = machine.evidence(kind, "0102");
+        // The file's name says which register the log is about.
+        let json = replay(&log, &evidence, &[]).ok().json();
+        assert_eq!(
+            (&json["holds"], &json["registers"][0]["name"]),
+            (&json!(true), &json!("rtmr3"))
+        );
+        assert!(json["findings"].to_string().contains("evidence-unverified"));
+        replay(&other, &evidence, &["--register", "rtmr2"]).ok();
+        // Another register's value.
+        let ran = replay(&log, &evidence, &["--register", "rtmr2"]);
+        assert_eq!((ran.status, &ran.json()["holds"]), (1, &json!(false)));
+    }
+    let evidence = machine.evidence("quote4", "");
+    let nameless = dir.file("some.log", fs::read(&log).unwrap());
+    let nameless = nameless.to_str().unwrap();
+    replay(nameless, &evidence, &[]).refused("--register");
+    replay(nameless, &evidence, &["--register=rtmr3"]).ok();
+    // The machine goes on: the log has what the quote does not cover.
+    machine.run(&["append", "rtmr3", "app.example stopped"]).ok();
+    let ran = replay(&machine.log("rtmr3"), &evidence, &[]);
+    assert_eq!((ran.status, &ran.json()["registers"][0]["match"]), (1, &json!("prefix")));
+}
+
+fn field<'j>(file: &'j Json, name: &str) -> &'j Json {
+    let sections = file["sections"].as_array().unwrap().iter();
+    let mut fields = sections.flat_map(|section| section["fields"].as_array().unwrap());
+    fields.find(|field| field["name"] == name).unwrap_or_else(|| panic!("{name}"))
+}
+
+/// The evidence says what the machine's registers say, and that it is simulated.
+#[test]
+fn evidence_is_inspected() {
+    let dir = Dir::new();
+    let machine = Machine(&dir, "sim:tdx");
+    let digest = Algorithm::Sha384.hash(b"x");
+    machine.run(&["extend", "rtmr1", &digest.to_string()]).ok();
+    let mut rtmr1 = Digest::zeros(Algorithm::Sha384);
+    rtmr1.extend(&digest).unwrap();
+    let registers = machine.run(&["registers", "--json"]).ok().json();
+    let value = |name: &str| {
+        let all = registers["registers"].as_array().unwrap();
+        all.iter().find(|r| r["name"] == name).unwrap()["values"]["sha384"].clone()
+    };
+    assert_eq!(format!("sha384/{}", value("rtmr1").as_str().unwrap()), rtmr1.to_string());
+    for kind in KINDS {
+        let evidence = machine.evidence(kind, "a0B1");
+        let ran = tsm(&["inspect", "--json", &evidence]).ok();
+        let file = &ran.json()["files"][0];
+        assert_eq!((&file["simulated"], &file["error"]), (&json!(true), &Json::Null), "{kind}");
+        assert_eq!(field(file, "RTMR1")["bytes"], value("rtmr1"));
+        assert_eq!(field(file, "MRTD")["bytes"], value("mrtd"));
+        assert_eq!(field(file, "MRSEAM")["bytes"], value("mrseam"));
+        let data = format!("a0b1{}", "00".repeat(62));
+        assert_eq!(field(file, "REPORTDATA")["bytes"], data);
+        let text = tsm(&["inspect", &evidence]).ok().text();
+        assert!(text.contains("not verified") && text.contains("SIMULATED"), "{text}");
+        if kind != "report" {
+            assert!(
+                field(file, "certificate 3")["value"].to_string().contains("SIMULATED SGX Root")
+            );
+        }
+    }
+    // Another nonce moves REPORTDATA, not the registers.
+    let report = |nonce: &str| fs::read(machine.evidence("report", nonce)).unwrap();
+    let (first, second) = (report("01"), report("02"));
+    assert_ne!(first[128..192], second[128..192]);
+    assert_eq!(first[256..], second[256..]);
+}
+
+#[test]
+fn other_machines() {
+    let dir = Dir::new();
+    let machine = Machine(&dir, "sim:cca");
+    let report = machine.run(&["report"]).ok();
+    assert!(report.stdout.starts_with(b"SIMULATED report of sim:cca"));
+    machine.run(&["report", "--kind", "quote4"]).refused("sim:cca makes no quotes");
+    let tdx = Machine(&dir, "sim:tdx");
+    tdx.run(&["report", "--nonce", "0"]).refused("hex digits");
+    for kind in KINDS {
+        tdx.run(&["report", "--kind", kind, "--nonce", &"00".repeat(64)]).ok();
+        let ran = tdx.run(&["report", "--kind", kind, "--nonce", &"00".repeat(65)]);
+        assert_eq!((ran.status, ran.stderr.lines().count()), (2, 1), "{}", ran.stderr);
+    }
+    // Nothing was changed by asking.
+    assert!(!dir.path().join("home").exists());
+}
+
+/// The registers are those of the adapter.
+#[test]
+fn registers_of_the_module() {
+    let dir = Dir::new();
+    let machine = Machine(&dir, "sim:tdx");
+    let json = machine.run(&["registers", "--json"]).ok().json();
+    let names = json["registers"].as_array().unwrap().iter().map(|r| r["name"].as_str().unwrap());
+    let names: Vec<_> = names.collect();
+    let expected = "mrtd mrconfigid mrowner mrownerconfig rtmr0 rtmr1 rtmr2 rtmr3 servtd_hash \
+                    attributes xfam mrseam";
+    assert_eq!(names.join(" "), expected);
+    let zeros = Digest::zeros(Algorithm::Sha384).to_string();
+    machine.run(&["extend", "mrseam", &zeros]).refused("does not permit");
+}
+
+/// A state of the table that `sim:tdx` was before, and of other kinds.
+#[test]
+fn states_of_others() {
+    let dir = Dir::new();
+    let state = |name: &str| {
+        let device = String::from_utf8(Simulated::by_name(name).unwrap().save()).unwrap();
+        let state = json!({
+            "schema": "tsm.state/1",
+            "simulated": true,
+            "device": device,
+            "virtual": [],
+            "logs": {},
+        });
+        fs::create_dir_all(dir.path().join("home")).unwrap();
+        dir.file("home/state.json", state.to_string());
+    };
+    let machine = Machine(&dir, "sim:tdx");
+    state("tdx");
+    machine.run(&["registers"]).refused("use another directory");
+    machine.run(&["append", "rtmr3", "x"]).refused("older version");
+    state("cca");
+    machine.run(&["registers"]).refused("holds sim:cca");
+    Machine(&dir, "sim:cca").run(&["registers"]).ok();
+}
