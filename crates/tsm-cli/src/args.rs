@@ -41,7 +41,7 @@ pub(crate) struct Machine {
 pub(crate) enum Command {
     /// The whole idea on a simulated confidential VM: measure, share a register, verify, tamper
     #[cfg(feature = "sim")]
-    Demo,
+    Demo(Demo),
     /// List the registers, their powers and values
     Registers(Registers),
     /// Append records to a register's log and extend the register with them
@@ -98,6 +98,21 @@ pub(crate) enum Command {
     /// Of an event log a summary. Nothing is verified: what is odd is told, and does not change the
     /// exit status. Exit status: 0 all could be read, 2 wrong use or malformed input.
     Inspect(Inspect),
+}
+
+#[cfg(feature = "sim")]
+#[derive(clap::Args, Debug)]
+pub(crate) struct Demo {
+    /// The platform whose confidential VM is simulated
+    #[arg(long, value_enum, default_value_t = DemoPlatform::Tdx)]
+    pub(crate) platform: DemoPlatform,
+}
+
+#[cfg(feature = "sim")]
+#[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum DemoPlatform {
+    /// Intel TDX: the adapter, below it a TDX module in software, and its quote
+    Tdx,
 }
 
 #[derive(clap::Args, Debug)]

@@ -2,27 +2,33 @@
 //! `tsm demo`: the whole idea on a simulated confidential VM.
 //!
 //! [`machine`] measures: firmware, two applications and IMA share runtime registers, and somebody
-//! extends one past its log, which is noted and captured. [`verifier`] knows nothing of that but the evidence and the logs. This
-//! file tells the story: honest logs first, then with one byte changed.
+//! extends one past its log, which is noted and captured. [`verifier`] knows nothing of that but a
+//! quote and the logs. This file tells the story: honest logs first, then with one byte changed.
 
 mod machine;
 mod verifier;
 
 use anstream::println;
-use tsm_core::Digest;
 use tsm_core::replay::Match;
+use tsm_core::{Algorithm, Digest};
 
+use crate::args::DemoPlatform;
 use crate::failure::Failure;
 use crate::style::{BAD, Escaped, FAINT, GOOD, HEAD, NOTE, Styled, short};
 use crate::{Result, Verdict};
 use machine::{Evidence, IMA};
-use verifier::Findings;
+use verifier::{Findings, Mark};
 
 /// A list that a real kernel (Linux 7.3.4) wrote, and the value its TPM's PCR 10 had.
 const IMA_LIST: &[u8] = include_bytes!("demo/data/ima_binary_runtime_measurements");
 const IMA_PCRS: &str = include_str!("demo/data/pcr-sha256.txt");
 
-pub(crate) fn run() -> Result {
+pub(crate) fn run(platform: DemoPlatform) -> Result {
+    let provider = match platform {
+        DemoPlatform::Tdx => "sim:tdx",
+    };
+    // Who verifies chooses it; two runs are to be the same.
+    let nonce = Algorithm::Sha256.hash(b"the demo's nonce");
     println!(
         "{}",
         Styled(HEAD, "tsm demo: a confidential VM's measurements, from register to verdict")
@@ -32,20 +38,20 @@ pub(crate) fn run() -> Result {
         Styled(NOTE, "The TD is SIMULATED and proves nothing; the IMA list is a real kernel's.")
     );
 
-    let evidence = machine::measure(IMA_LIST)?;
+    let evidence = machine::measure(provider, IMA_LIST, &nonce)?;
     tell_measuring(&evidence);
 
     println!("{}", Styled(HEAD, "2. Verify, layer by layer"));
-    let honest = verifier::verify(&evidence, IMA_LIST)?;
+    let honest = verifier::verify(&evidence, IMA_LIST, &nonce)?;
     tell(&honest);
     let real = real_pcr10()?;
     let equal = honest.ima.as_ref().is_some_and(|ima| ima.value == real);
-    tell_line(equal, "", &format!("{IMA} equals what the real machine's TPM had in PCR 10"));
+    tell_line(equal.into(), "", &format!("{IMA} equals what the real machine's TPM had in PCR 10"));
     println!("{}\n", verdict(honest.holds && equal));
 
     println!("{}", Styled(HEAD, "3. The same with one byte of rtmr3's log changed"));
     let (forged, at) = forge(&evidence)?;
-    let found = verifier::verify(&forged, IMA_LIST)?;
+    let found = verifier::verify(&forged, IMA_LIST, &nonce)?;
     tell(&found);
     let located = found.located.as_ref().filter(|place| place.contains(at));
     if let Some(place) = located {
@@ -76,7 +82,7 @@ pub(crate) fn run() -> Result {
     if let Some(byte) = list.get_mut(name) {
         *byte ^= 1;
     }
-    let broken = verifier::verify(&evidence, &list)?;
+    let broken = verifier::verify(&evidence, &list, &nonce)?;
     tell(&broken);
     println!("{}\n", verdict(broken.holds));
 
@@ -102,8 +108,13 @@ fn tell_measuring(evidence: &Evidence) {
     println!("{}", Styled(HEAD, "1. Measure"));
     for log in &evidence.logs {
         let lines = log.bytes.iter().filter(|&&b| b == b'\n').count();
-        println!("   {:<7}{:<10}{lines:>4} lines   {}", log.register, short(&log.value), log.story);
+        println!("   {:<7}{lines:>4} lines   {}", log.register, log.story);
     }
+    let size = evidence.quote.len();
+    println!(
+        "   {:<7}{size:>4} bytes   by way of the adapter, a TDX module in software, and a host",
+        "quote"
+    );
     for (register, some) in [("rtmr3", 5), ("rtmr2", 5)] {
         println!("   {}", Styled(FAINT, format!("the first lines of {register}'s log:")));
         let log = evidence.log(register).map(|log| log.bytes.as_slice()).unwrap_or_default();
@@ -118,12 +129,16 @@ fn tell_measuring(evidence: &Evidence) {
 
 fn tell(findings: &Findings) {
     for line in &findings.lines {
-        tell_line(line.good, line.layer, &line.text);
+        tell_line(line.mark, line.layer, &line.text);
     }
 }
 
-fn tell_line(good: bool, layer: &str, text: &str) {
-    let mark = if good { Styled(GOOD, "ok ") } else { Styled(BAD, "BAD") };
+fn tell_line(mark: Mark, layer: &str, text: &str) {
+    let mark = match mark {
+        Mark::Good => Styled(GOOD, "ok "),
+        Mark::Bad => Styled(BAD, "BAD"),
+        Mark::Note => Styled(NOTE, "-- "),
+    };
     println!("   {mark} {layer:<12} {text}");
 }
 

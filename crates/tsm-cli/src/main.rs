@@ -84,7 +84,7 @@ fn parse_and_run() -> Result {
         Command::Convert(command) => convert::run(&command),
         Command::Log(Log { action: Some(LogAction::Show(command)), .. }) => show::run(&command),
         #[cfg(feature = "sim")]
-        Command::Demo => demo::run(),
+        Command::Demo(command) => demo::run(command.platform),
         #[cfg(feature = "sim")]
         Command::Registers(command) => registers::list(&args.machine, &command),
         #[cfg(feature = "sim")]

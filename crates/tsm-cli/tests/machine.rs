@@ -47,8 +47,10 @@ impl Machine<'_> {
 #[test]
 fn demo() {
     let start = std::time::Instant::now();
-    let ran = tsm(&["demo"]).ok();
+    let ran = tsm(&["demo", "--platform", "tdx"]).ok();
     let text = ran.text();
+    assert_eq!(text, tsm(&["demo"]).ok().text());
+    assert!(text.contains("quote is SIMULATED, and its signature is not verified"));
     assert!(text.contains("SIMULATED") && text.contains("verdict: holds"));
     assert_eq!(text.matches("verdict: does not hold").count(), 2);
     assert!(text.contains("located: line ") && text.contains("demo: as it should be"));

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! The demo's machine: who measures what into which register. Ends with what a verifier is given:
-//! register values and logs.
+//! The demo's machine: who measures what into which register. Ends with what a verifier is given: a
+//! quote and logs.
 
 use tsm_core::log::{Limits, RecordLog};
 use tsm_core::provider::Recorder;
@@ -8,6 +8,7 @@ use tsm_core::{
     Algorithm, Banks, Digest, Powers, Provider, Register, RegisterId, VirtualRegisters,
 };
 use tsm_eventlog::ima::{List, UntrustedEntry};
+use tsm_sim::tdx::quoting::QuoteForm;
 
 use crate::Result;
 use crate::failure::Failure;
@@ -26,16 +27,15 @@ pub(super) const VIRTUAL: [Register<'static>; 2] = [
 /// What the machine hands out: nothing here says which application did what.
 #[derive(Clone)]
 pub(super) struct Evidence {
-    /// The provider's name, from the report.
-    pub(super) provider: String,
+    /// A quote with the registers' values, as a TD's host makes it of a report.
+    pub(super) quote: Vec<u8>,
     pub(super) logs: Vec<Log>,
 }
 
-/// A register's value in the (simulated) report, and its log.
+/// A register's log.
 #[derive(Clone)]
 pub(super) struct Log {
     pub(super) register: &'static str,
-    pub(super) value: Digest,
     pub(super) bytes: Vec<u8>,
     pub(super) story: &'static str,
 }
@@ -48,16 +48,17 @@ impl Evidence {
 
 type Registers<'n> = VirtualRegisters<'static, &'n mut Native, 2>;
 
-/// Boots the machine and lets everybody measure.
-pub(super) fn measure(ima_list: &[u8]) -> Result<Evidence> {
-    let machine = Device::fresh("sim:tdx").ok_or_else(|| Failure::usage("no simulated TDX"))?;
+/// Boots the machine, lets everybody measure, and asks for a quote with the nonce in it.
+pub(super) fn measure(provider: &str, ima_list: &[u8], nonce: &Digest) -> Result<Evidence> {
+    let machine = Device::fresh(provider);
+    let machine = machine.ok_or_else(|| Failure::usage(format!("no provider '{provider}'")))?;
     let mut native = with_logs(machine)?;
     boot(&mut native)?;
     let carrier = find(&native, "rtmr3")?;
     let mut registers: Registers<'_> = VirtualRegisters::open(&mut native, carrier, &VIRTUAL)
         .map_err(|error| Failure::usage(error.to_string()))?;
     run(&mut registers, carrier, ima_list)?;
-    evidence(&mut native)
+    evidence(&mut native, nonce)
 }
 
 fn with_logs(machine: Device) -> Result<Native> {
@@ -130,7 +131,7 @@ fn extend<P: Provider>(provider: &mut P, id: RegisterId, digests: &[Digest]) -> 
     provider.extend(id, digests).map_err(|error| Failure::usage(error.to_string()))
 }
 
-fn evidence(native: &mut Native) -> Result<Evidence> {
+fn evidence(native: &mut Native, nonce: &Digest) -> Result<Evidence> {
     let mut logs = Vec::new();
     for (register, story) in [
         ("rtmr0", "firmware"),
@@ -139,10 +140,9 @@ fn evidence(native: &mut Native) -> Result<Evidence> {
         ("rtmr3", "IMA, two applications and a policy, by virtual registers"),
     ] {
         let id = find(native, register)?;
-        let value = native.value(id, Algorithm::Sha384);
-        let value = value.map_err(|error| Failure::usage(error.to_string()))?;
         let bytes = native.log(id).map(|log| log.storage().0.clone()).unwrap_or_default();
-        logs.push(Log { register, value, bytes, story });
+        logs.push(Log { register, bytes, story });
     }
-    Ok(Evidence { provider: native.name().to_string(), logs })
+    let quote = native.provider_mut().quote(QuoteForm::V4, nonce.as_bytes());
+    Ok(Evidence { quote: quote.map_err(Failure::usage)?, logs })
 }

@@ -8,11 +8,14 @@ use tsm_core::replay::{self, FindingKind, Position, Sink};
 use tsm_core::virtual_registers::{Fold, FoldSink};
 use tsm_core::{Algorithm, Digest};
 use tsm_eventlog::ima::{Bank, List, Replay};
+use tsm_tdx::layout::Attributes;
 
-use super::machine::{Evidence, IMA, Log, VIRTUAL, ima_digest};
+use super::machine::{self, IMA, Log, VIRTUAL, ima_digest};
 use super::match_words;
 use crate::Result;
+use crate::evidence::{Evidence, Kind};
 use crate::failure::Failure;
+use crate::parse::Value;
 use crate::style::short;
 
 /// The register that carries the virtual ones: configuration, the same as the machine's.
@@ -31,8 +34,22 @@ pub(super) struct Findings {
 /// One statement of one layer.
 pub(super) struct Line {
     pub(super) layer: &'static str,
-    pub(super) good: bool,
+    pub(super) mark: Mark,
     pub(super) text: String,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Mark {
+    Good,
+    Bad,
+    /// Neither: what to know.
+    Note,
+}
+
+impl From<bool> for Mark {
+    fn from(good: bool) -> Self {
+        if good { Self::Good } else { Self::Bad }
+    }
 }
 
 pub(super) struct Ima {
@@ -61,32 +78,62 @@ impl Place {
 impl Findings {
     fn say(&mut self, layer: &'static str, good: bool, text: impl Into<String>) {
         self.holds &= good;
-        self.lines.push(Line { layer, good, text: text.into() });
+        self.lines.push(Line { layer, mark: good.into(), text: text.into() });
+    }
+
+    fn note(&mut self, layer: &'static str, text: impl Into<String>) {
+        self.lines.push(Line { layer, mark: Mark::Note, text: text.into() });
     }
 }
 
-pub(super) fn verify(evidence: &Evidence, ima_list: &[u8]) -> Result<Findings> {
+pub(super) fn verify(
+    evidence: &machine::Evidence,
+    ima_list: &[u8],
+    nonce: &Digest,
+) -> Result<Findings> {
     let mut findings = Findings { lines: Vec::new(), holds: true, ima: None, located: None };
-    platform(evidence, &mut findings);
+    let values = platform(&evidence.quote, nonce, &mut findings)?;
     for log in &evidence.logs {
-        log_layer(log, &mut findings)?;
+        let value = values.iter().find(|value| value.register.as_deref() == Some(log.register));
+        match value {
+            Some(value) => log_layer(log, value.digest, &mut findings)?,
+            None => findings.say("platform", false, format!("no value for {}", log.register)),
+        }
     }
     application(ima_list, &mut findings)?;
     Ok(findings)
 }
 
-/// Evidence to authenticated registers. A real one checks signature, chain and freshness here.
-fn platform(evidence: &Evidence, findings: &mut Findings) {
-    let text = format!("{}: report accepted because this is the demo", evidence.provider);
-    findings.say("platform", evidence.provider.starts_with("sim:"), text);
+/// Evidence to registers. A real verifier begins with what is only noted here.
+fn platform(quote: &[u8], nonce: &Digest, findings: &mut Findings) -> Result<Vec<Value>> {
+    let usage = |error: tsm_tdx::Error| Failure::usage(format!("the demo's quote: {error}"));
+    let Evidence::Quote(quote) = Kind::Quote.parse(quote).map_err(usage)? else {
+        return Err(Failure::usage("the demo's quote is none"));
+    };
+    findings.note(
+        "platform",
+        "the quote is SIMULATED, and its signature is not verified: there is no verifier yet",
+    );
+    let Some(td) = quote.body().td() else {
+        findings.say("platform", false, "the quote is not of a TD");
+        return Ok(Vec::new());
+    };
+    let is_fresh = td.report_data.starts_with(nonce.as_bytes());
+    findings.say("platform", is_fresh, "the quote has the nonce that it was asked for with");
+    let attributes = td.td_attributes;
+    let is_closed = attributes.among(Attributes::UNTRUSTED).is_empty()
+        && attributes.contains(Attributes::SEPT_VE_DISABLE);
+    let text = format!("the TD is closed to its host: attributes {attributes}");
+    findings.say("platform", is_closed, text);
+    Ok(Evidence::Quote(quote).registers())
 }
 
 /// Registers and logs to records; then records to virtual registers.
-fn log_layer(log: &Log, findings: &mut Findings) -> Result<()> {
+fn log_layer(log: &Log, value: Digest, findings: &mut Findings) -> Result<()> {
     let fold = Fold::<8>::new(&VIRTUAL).map_err(|error| Failure::usage(error.to_string()))?;
     let mut sink = Records { fold: FoldSink::new(fold), ima: Vec::new(), gaps: Vec::new() };
-    let start = Digest::zeros(log.value.algorithm());
-    let verified = replay::verify(&log.bytes, &[start], &[log.value], Limits::DEFAULT, &mut sink);
+    let start = Digest::zeros(value.algorithm());
+    let verified = replay::verify(&log.bytes, &[start], &[value], Limits::DEFAULT, &mut sink);
     let verified = verified.map_err(|error| Failure::usage(error.to_string()))?;
     let outcome = verified.outcome();
     let holds = verified.holds() == Some(true);
