@@ -212,8 +212,8 @@ impl<'b> Call<'b> {
         Self::new(Leaf::MR_VERIFYREPORT).reading(AddressRegister::Rcx, 256, mac.as_bytes())
     }
 
-    /// `TDG.VM.RD`, version 0, of the own TD (RCX = 0). RDX is the field. Gives RDX and R8, the
-    /// value.
+    /// `TDG.VM.RD`, version 0, of the own TD (RCX = 0). RDX is the field. Gives R8, the
+    /// value; RDX, the next field, is of version 1.
     #[must_use]
     pub const fn vm_read(field: FieldId) -> Self {
         let mut call = Self::new(Leaf::VM_RD);

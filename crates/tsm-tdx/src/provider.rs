@@ -37,7 +37,8 @@ use crate::td::Td;
 /// With a buffer for reports ([`with_report_buffer`](Self::with_report_buffer)) each value is read
 /// from a fresh report, all of one moment, and the provider is a [`Reporter`]: user data of 64 bytes,
 /// a TDREPORT of 1024, evidence on this machine only. Without one, values are read word by word
-/// ([`Td::read_rtmr`]). For quotes see [`quoter`](Self::quoter).
+/// ([`Td::read_rtmr`]), which takes half a kilobyte more of stack. For quotes see
+/// [`quoter`](Self::quoter).
 ///
 /// ```
 /// use tsm_core::{Algorithm, Provider};

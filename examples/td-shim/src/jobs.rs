@@ -33,12 +33,14 @@ pub(crate) struct Job {
 }
 
 /// All of them.
-pub(crate) const ALL: [Job; 7] = [
+pub(crate) const ALL: [Job; 8] = [
     Job { name: "append", run: append, budgeted: true },
     Job { name: "off-log", run: off_log, budgeted: true },
     Job { name: "append-sync", run: append_sync, budgeted: true },
     Job { name: "replay", run: replay, budgeted: true },
-    Job { name: "report", run: report, budgeted: false },
+    Job { name: "report", run: report, budgeted: true },
+    // Hashes three quarters of a kilobyte, which the adapter never does by itself.
+    Job { name: "report-check", run: report_check, budgeted: false },
     Job { name: "virtual", run: virtual_registers, budgeted: false },
     Job { name: "replay-refuses", run: replay_refuses, budgeted: true },
 ];
@@ -177,13 +179,20 @@ fn value(machine: &mut Machine, register: RegisterId) -> Option<Digest> {
 /// Where RTMRs start.
 const ZEROS: Digest = Digest::zeros(Algorithm::Sha384);
 
-/// The module's report says the same about rtmr2, and the module vouches for it.
+/// Has the module make a report.
 extern "C" fn report(machine: &mut Machine) {
-    machine.good = make_report(machine).is_some();
+    let size = machine.registers.as_reporter().map(|module| {
+        module.report(&[0x5A; 64], machine.report).is_ok_and(|size| size == ReportBuffer::SIZE)
+    });
+    machine.good = size == Some(true);
 }
 
-fn make_report(machine: &mut Machine) -> Option<()> {
-    machine.registers.as_reporter()?.report(&[0x5A; 64], machine.report).ok()?;
+/// The report says the same about rtmr2 as the module, and the module vouches for it.
+extern "C" fn report_check(machine: &mut Machine) {
+    machine.good = check_report(machine).is_some();
+}
+
+fn check_report(machine: &mut Machine) -> Option<()> {
     let report = TdReport::parse(machine.report).ok()?;
     let td = machine.registers.td_mut();
     let rtmr2 = td.read_rtmr(RtmrIndex::RTMR2).ok()?;
