@@ -11,7 +11,7 @@ use crate::task::Outcome;
 use crate::workspace;
 
 /// Seconds per target unless told otherwise.
-pub(crate) const SECONDS: u32 = 10;
+pub(crate) const SECONDS: u32 = 6;
 
 /// The cargo-fuzz that is installed when there is none.
 const CARGO_FUZZ: &str = "0.13.2";
