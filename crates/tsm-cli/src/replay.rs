@@ -23,6 +23,7 @@ pub(crate) fn run(command: &args::Replay) -> Result {
     let log = input::read_all(&command.files)?;
     let format = input::format(&log, command.question.reading.format)?;
     let mut asked = Asked::new(&command.question, &command.files, format)?;
+    asked.refuse_unanswered()?;
     let named = command.virtuals.iter().map(|name| &name.0);
     for name in named.chain(command.ima.iter().map(|list| &list.name)) {
         if !asked.virtuals.contains(name) {

@@ -57,6 +57,51 @@ fn files_of_pcrs_serve_ima_too() {
     assert_eq!((json["registers"].as_array().unwrap().len(), complete(&json)), (2, 2));
 }
 
+/// Whichever of two values is right, one of them does not hold; and a verdict is about the registers
+/// that it names.
+#[test]
+fn values_that_contradict_each_other_or_the_question() {
+    let run = generated().join("secureboot-shim-grub-61");
+    let (log, list) =
+        (run.join("binary_bios_measurements"), run.join("ima_binary_runtime_measurements"));
+    let pcrs = fs::read_to_string(run.join("pcrs/pcr-sha256.txt")).unwrap();
+    let value = |pcr: &str| {
+        let line = pcrs.lines().find_map(|line| line.trim().strip_prefix(pcr)?.strip_prefix(' '));
+        format!("sha256/{}", line.unwrap().trim())
+    };
+    let (pcr4, pcr7, pcr10) = (value("4"), value("7"), value("10"));
+    let bad = format!("sha256/{}", "11".repeat(32));
+    let dir = Dir::new();
+    let cel = dir.path().join("cel");
+    tsm(&["convert", "--to=cel-json", "--output", text(&cel), text(&log)]).ok();
+    for log in [&log, &cel] {
+        let good = format!("--expect=pcr7:{pcr7}");
+        replay(log, &[&good, &good]).ok();
+        for (a, b) in [(&bad, &pcr7), (&pcr7, &bad)] {
+            let (a, b) = (format!("pcr7:{a}"), format!("pcr7:{b}"));
+            replay(log, &["--expect", &a, "--expect", &b]).refused("two different sha256 values");
+            replay(log, &["--start", &a, "--start", &b, &good]).refused("two different");
+            let file = expect_file(&dir.file("b", &b));
+            replay(log, &["--expect", &a, &file]).refused("two different sha256 values");
+            let b = b.trim_start_matches("pcr7:");
+            replay(log, &["--register=pcr7", "--expect", &a, "--expect", b])
+                .refused("two different");
+        }
+        let other = format!("--expect=pcr4:{pcr4}");
+        replay(log, &["--register=pcr7", &other]).refused("pcr4, which --register");
+        replay(log, &["--register=pcr4,pcr7", &other]).refused("no value is given for pcr7");
+        replay(log, &["--register=pcr4", &good, &other]).refused("pcr7, which --register");
+    }
+    let expect = ["--expect", &*pcr10];
+    replay(&list, &expect).ok();
+    replay(&list, &[&expect[..], &["--register=pcr10"]].concat()).ok();
+    assert_eq!(replay(&list, &[&expect[..], &["--register=pcr11"]].concat()).status, 1);
+    replay(&list, &[&expect[..], &["--register=pcr10,pcr11"]].concat()).refused("several");
+    replay(&list, &["--expect", &bad, "--expect", &pcr10]).refused("two different sha256 values");
+    let named = format!("pcr10:{pcr10}");
+    replay(&list, &["--expect", &bad, "--expect", &named]).refused("two different sha256 values");
+}
+
 /// What is not for the log's register does not count, but nothing at all is not success.
 #[test]
 fn files_of_values_for_logs_of_one_register() {

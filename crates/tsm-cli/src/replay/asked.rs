@@ -91,7 +91,64 @@ impl<'c> Asked<'c> {
             ));
         }
         asked.expected.extend(of_files);
+        asked.refuse_contradictions(&question.starts)?;
+        asked.refuse_contradictions(&asked.expected)?;
         Ok(asked)
+    }
+
+    /// Of two values for one register and bank at most one is right, and a value for a register that
+    /// is not reported would be compared unseen.
+    fn refuse_contradictions(&self, values: &[Value]) -> Result<()> {
+        for (index, value) in values.iter().enumerate() {
+            let name = self.named(value);
+            if let Some(name) = name.filter(|name| !self.selects(name)) {
+                return Err(Failure::usage(format!(
+                    "a value is for {name}, which --register does not name"
+                )));
+            }
+            let bank = value.digest.algorithm();
+            let is_other = |other: &&Value| {
+                other.digest.algorithm() == bank
+                    && other.digest != value.digest
+                    // A value without a name is for a register that only the log knows.
+                    && match (name, self.named(other)) {
+                        (Some(a), Some(b)) => self.naming.are_same(a, b),
+                        _ => true,
+                    }
+            };
+            if values.iter().skip(index + 1).any(|other| is_other(&other)) {
+                let name = name.map(|name| format!(" for {name}")).unwrap_or_default();
+                return Err(Failure::usage(format!("two different {bank} values are given{name}")));
+            }
+        }
+        Ok(())
+    }
+
+    /// Refuses registers that are asked about by name while values are given for others only: a
+    /// verdict would look as if it were about all of them.
+    pub(super) fn refuse_unanswered(&self) -> Result<()> {
+        if self.expected.is_empty() || self.format.has_one_register() {
+            return Ok(());
+        }
+        // A value without a name is refused, or is for the only register.
+        let names: Option<Vec<_>> = self.expected.iter().map(|value| self.named(value)).collect();
+        let Some(names) = names else { return Ok(()) };
+        let has_value = |name: &&str| names.iter().any(|other| self.naming.are_same(name, other));
+        match self.selected.iter().find(|name| !has_value(name)) {
+            None => Ok(()),
+            Some(name) => Err(Failure::usage(format!(
+                "no value is given for {name}: leave it out of --register, or say which value it has"
+            ))),
+        }
+    }
+
+    /// The name of a value's register, as far as the command line tells.
+    fn named<'v>(&'v self, value: &'v Value) -> Option<&'v str> {
+        match (value.register.as_deref(), self.selected.as_slice()) {
+            (Some(name), _) => Some(name),
+            (None, [only]) => Some(only),
+            _ => None,
+        }
     }
 
     /// Whether the register of this name is to be reported.
@@ -106,12 +163,16 @@ impl<'c> Asked<'c> {
 
     /// The register that a value is for. Only where one is meant it need not be named.
     pub(crate) fn register_of<'v>(&'v self, value: &'v Value) -> Result<&'v str> {
-        match (value.register.as_deref(), self.selected.as_slice()) {
-            (Some(name), _) => Ok(name),
-            (None, [only]) => Ok(only),
-            _ => Err(Failure::usage(
-                "the log is about several registers: write values as REGISTER:ALG/HEX",
-            )),
+        self.named(value).ok_or_else(|| {
+            Failure::usage("the log is about several registers: write values as REGISTER:ALG/HEX")
+        })
+    }
+
+    /// The same for a log that mostly is about one register, the `usual` one, if none is asked about.
+    pub(super) fn register_or<'v>(&'v self, value: &'v Value, usual: &'v str) -> Result<&'v str> {
+        match self.named(value) {
+            None if self.selected.is_empty() => Ok(usual),
+            _ => self.register_of(value),
         }
     }
 

@@ -71,7 +71,7 @@ impl Question<'_> {
         let values = [(&self.asked.question.starts, false), (&self.asked.expected, true)];
         for (value, expected) in values.into_iter().flat_map(|(v, e)| v.iter().map(move |v| (v, e)))
         {
-            let name = value.register.as_deref().unwrap_or(&self.default);
+            let name = self.asked.register_or(value, &self.default)?;
             let pcr = name.strip_prefix("pcr").and_then(|n| n.parse().ok());
             let pcr = pcr.ok_or_else(|| Failure::usage(format!("'{name}' is not pcrN")))?;
             if banks.iter().any(|bank| bank.algorithm == value.digest.algorithm()) {
