@@ -40,7 +40,9 @@ pub(crate) fn run(command: &args::Replay) -> Result {
         }
         log_alone(&log, &asked)?
     } else {
-        sequence::replay(&log, &asked, command)?
+        let mut report = sequence::replay(&log, &asked, command)?;
+        report.notes_sha1();
+        report
     };
     for list in &command.ima {
         ima_list::verify(list, command.ima_pcr, &mut report)?;
@@ -52,12 +54,14 @@ pub(crate) fn run(command: &args::Replay) -> Result {
 
 /// What one log says.
 pub(crate) fn log_alone(log: &[u8], asked: &Asked<'_>) -> Result<Report> {
-    match asked.format {
+    let mut report = match asked.format {
         Format::Record => record::replay(log, asked),
         Format::Ima => ima::replay(log, asked),
         Format::Tcg2 | Format::Ccel | Format::TcgSha1 => tcg::replay(log, asked),
         _ => cel::replay(log, asked),
-    }
+    }?;
+    report.notes_sha1();
+    Ok(report)
 }
 
 impl Report {

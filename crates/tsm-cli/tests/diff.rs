@@ -243,3 +243,29 @@ fn what_no_digest_covers() {
     diff(Path::new("-"), Path::new("-"), &[]).refused("standard input");
     diff(&log, Path::new("/nonexistent"), &[]).refused("/nonexistent");
 }
+
+/// Records that have no digest of the banks compared are not equal for that.
+#[test]
+fn what_lacks_a_bank_is_compared_all_the_same() {
+    let dir = Dir::new();
+    let log = |name: &str, byte: &str| {
+        let record = |number: u8, digests: String| {
+            format!(
+                r#"{{"recnum":{number},"pcr":4,"digests":[{digests}],"content_type":"pcclient_std",
+                "content":{{"event_type":5,"event_data":""}}}}"#
+            )
+        };
+        let digest = |bank: &str, byte: &str, size: usize| {
+            format!(r#"{{"hashAlg":"{bank}","digest":"{}"}}"#, byte.repeat(size))
+        };
+        let both = format!("{},{}", digest("sha1", "11", 20), digest("sha256", "22", 32));
+        let log = format!("[{},{}]", record(0, both), record(1, digest("sha1", byte, 20)));
+        dir.file(name, log)
+    };
+    let (a, b) = (log("a", "aa"), log("b", "bb"));
+    for args in [&["--bank=sha256"][..], &[]] {
+        let ran = diff(&a, &b, args);
+        assert_eq!((ran.status, &ran.json()["equal"]), (1, &false.into()), "{args:?}");
+        assert_eq!(diff(&a, &a, args).ok().json()["equal"], true);
+    }
+}

@@ -102,6 +102,25 @@ fn values_that_contradict_each_other_or_the_question() {
     replay(&list, &["--expect", &bad, "--expect", &named]).refused("two different sha256 values");
 }
 
+/// A verdict that rests on SHA-1 alone says so.
+#[test]
+fn sha1_alone_is_a_finding() {
+    let run = generated().join("secureboot-shim-grub-61");
+    let files =
+        ["sha1", "sha256"].map(|bank| expect_file(&run.join(format!("pcrs/pcr-{bank}.txt"))));
+    let log = run.join("binary_bios_measurements");
+    let said = |args: &[&str]| {
+        let json = replay(&log, &[args, &["--register=pcr0,pcr7"]].concat()).ok().json();
+        let findings = json["findings"].as_array().unwrap().iter();
+        findings.filter(|f| f["kind"] == "sha1-only").map(|f| f["text"].to_string()).collect()
+    };
+    let found: Vec<String> = said(&[&files[0]]);
+    assert!(found.len() == 1 && found[0].contains("pcr0, pcr7"), "{found:?}");
+    for args in [&[&*files[1]][..], &[&files[0], &files[1]], &[]] {
+        assert_eq!(said(args), [""; 0], "{args:?}");
+    }
+}
+
 /// What is not for the log's register does not count, but nothing at all is not success.
 #[test]
 fn files_of_values_for_logs_of_one_register() {

@@ -116,6 +116,26 @@ pub(crate) fn prefix(name: &str, bank: Algorithm, matched: u64, beyond: u64) -> 
 }
 
 impl Report {
+    /// Takes note of registers of which nothing but SHA-1 values are compared.
+    pub(crate) fn notes_sha1(&mut self) {
+        let expected: Vec<_> =
+            self.registers.iter().filter(|register| register.expected.is_some()).collect();
+        let is_only = |name: &str| {
+            let mut banks = expected.iter().filter(|other| other.name == name);
+            banks.all(|other| other.bank == Algorithm::Sha1)
+        };
+        let names: Vec<_> =
+            expected.iter().map(|register| &*register.name).filter(|name| is_only(name)).collect();
+        if !names.is_empty() {
+            let text = format!(
+                "only SHA-1 values are compared of {}, which is as weak as SHA-1; digests of other \
+                 banks are not vouched for",
+                names.join(", ")
+            );
+            self.findings.push(Finding::general("sha1-only", text));
+        }
+    }
+
     /// Takes note of an error that ended the log.
     pub(crate) fn is_malformed(&mut self, error: tsm_eventlog::Error) {
         self.holds = self.holds.map(|_| false);
