@@ -113,8 +113,12 @@ impl Naming {
 
     /// Whether two names mean one register: `ccmr1` is also `rtmr0`.
     pub(crate) fn are_same(&self, a: &str, b: &str) -> bool {
-        let own = |name| self.find_cel(name).map(|register| self.cel(register));
-        a == b || own(a).is_ok_and(|a| own(b).is_ok_and(|b| a == b))
+        a == b || self.canonical(a) == self.canonical(b)
+    }
+
+    /// One name for all that mean the same register.
+    pub(crate) fn canonical(&self, name: &str) -> String {
+        self.find_cel(name).map_or_else(|_| name.to_string(), |register| self.cel(register))
     }
 
     /// One line about names that could be better ones.

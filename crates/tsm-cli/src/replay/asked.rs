@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! What a replay is asked: start values and expected values, for which registers and banks.
 
+use std::collections::HashMap;
 use std::fs;
 use std::path::PathBuf;
 
@@ -99,29 +100,29 @@ impl<'c> Asked<'c> {
     /// Of two values for one register and bank at most one is right, and a value for a register that
     /// is not reported would be compared unseen.
     fn refuse_contradictions(&self, values: &[Value]) -> Result<()> {
-        for (index, value) in values.iter().enumerate() {
-            let name = self.named(value);
+        let mut known = HashMap::new();
+        for value in values {
+            let (name, bank) = (self.named(value), value.digest.algorithm());
             if let Some(name) = name.filter(|name| !self.selects(name)) {
                 return Err(Failure::usage(format!(
                     "a value is for {name}, which --register does not name"
                 )));
             }
-            let bank = value.digest.algorithm();
-            let is_other = |other: &&Value| {
-                other.digest.algorithm() == bank
-                    && other.digest != value.digest
-                    // A value without a name is for a register that only the log knows.
-                    && match (name, self.named(other)) {
-                        (Some(a), Some(b)) => self.naming.are_same(a, b),
-                        _ => true,
-                    }
-            };
-            if values.iter().skip(index + 1).any(|other| is_other(&other)) {
+            let first = known.entry((name.map(|name| self.naming.canonical(name)), bank));
+            if *first.or_insert(value.digest) != value.digest {
                 let name = name.map(|name| format!(" for {name}")).unwrap_or_default();
                 return Err(Failure::usage(format!("two different {bank} values are given{name}")));
             }
         }
-        Ok(())
+        // A value without a name is for a register that only the log knows.
+        let unnamed = |value: &Value| known.get(&(None, value.digest.algorithm()));
+        match values.iter().find(|v| unnamed(v).is_some_and(|digest| *digest != v.digest)) {
+            None => Ok(()),
+            Some(value) => Err(Failure::usage(format!(
+                "two different {} values are given, one without its register's name",
+                value.digest.algorithm()
+            ))),
+        }
     }
 
     /// Refuses registers that are asked about by name while values are given for others only: a
