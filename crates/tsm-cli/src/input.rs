@@ -6,8 +6,9 @@ use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use tsm_core::log::{Limits, first_banks};
-use tsm_eventlog::cel::Encoding;
+use tsm_eventlog::cel::{self, Encoding};
 use tsm_eventlog::tcg::{self, CcelTable};
+use tsm_eventlog::{dstack, systemd};
 
 use crate::Result;
 use crate::args::Format;
@@ -57,11 +58,32 @@ pub(crate) fn format(log: &[u8], told: Option<Format>) -> Result<Format> {
             ));
         }
         _ => {
-            return Err(Failure::usage(
-                "cannot tell the log's format; say --format (tsm replay --help lists them)",
-            ));
+            let guess = text_error(log).map_or_else(String::new, |(format, error)| {
+                format!("; read as {} it is malformed: {error}", format.name())
+            });
+            return Err(Failure::usage(format!(
+                "cannot tell the log's format; say --format (tsm replay --help lists them){guess}"
+            )));
         }
     })
+}
+
+/// What is wrong with the first record of a text format, if it begins like one.
+fn text_error(log: &[u8]) -> Option<(Format, tsm_eventlog::Error)> {
+    let has = |word: &[u8]| log.windows(word.len()).take(4096).any(|found| found == word);
+    match log.trim_ascii_start().first()? {
+        b'[' if has(b"recnum") => {
+            let first = cel::Log::new(log, Encoding::Json).next()?;
+            Some((Format::CelJson, first.err()?))
+        }
+        b'[' => Some((Format::DstackEvents, dstack::Events::new(log).next()?.err()?)),
+        b'{' => {
+            let first = dstack::Log::new(log, dstack::Log::RTMR3).next()?;
+            Some((Format::DstackLog, first.err()?))
+        }
+        0x1E => Some((Format::Systemd, systemd::Log::new(log).next()?.err()?)),
+        _ => None,
+    }
 }
 
 /// Whether the header is that of td-shim, which is a firmware of TDs but writes it as for a TPM.

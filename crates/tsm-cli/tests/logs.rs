@@ -349,3 +349,21 @@ fn values_and_registers_that_make_no_sense() {
     replay(&log, &[&format!("--start=pcr0:sha256/{}", "11".repeat(32))]).ok();
     tsm_with_input(&["replay", "-"], b"CCEL\x38\0\0\0nonsense").refused("--format");
 }
+
+/// A log that begins like one of a text format, but is none: the user hears what is wrong.
+#[test]
+fn nearly_a_log() {
+    for (log, format) in [
+        ("[{\"recnum\":0,\"pcr\":4,\"more\":1}]", "cel-json"),
+        ("[{\"imr\":\"x\"}]", "dstack-events"),
+        ("{\"event\":1}\n", "dstack-log"),
+        ("\u{1e}{\"pcr\":11}\n", "systemd"),
+    ] {
+        let ran = tsm_with_input(&["replay", "-"], log.as_bytes());
+        ran.refused(&format!("read as {format} it is malformed"));
+    }
+    for log in ["\u{7f}ELF", "hello"] {
+        let ran = tsm_with_input(&["replay", "-"], log.as_bytes()).refused("cannot tell");
+        assert!(!ran.stderr.contains("read as"), "{}", ran.stderr);
+    }
+}
