@@ -28,6 +28,10 @@ use crate::{Result, Verdict, input};
 
 pub(crate) fn run(command: &args::Convert) -> Result {
     may_write(command.output.as_deref(), std::io::stdout().is_terminal())?;
+    let banks = command.starts.iter().map(Digest::algorithm);
+    if banks.clone().enumerate().any(|(place, bank)| banks.clone().take(place).any(|b| b == bank)) {
+        return Err(Failure::usage("--start is given twice for a bank"));
+    }
     let sources = read(command)?;
     let log = converted(command, &sources)?;
     match &command.output {

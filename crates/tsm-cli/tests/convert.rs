@@ -78,6 +78,8 @@ fn firmware_and_ima_in_one() {
     convert("cel-tlv", &["--numbering=register"], &[&firmware, &firmware])
         .refused("--numbering FIRST");
     convert("tcg2", &[], &[&firmware, &firmware]).refused("canonical event log only");
+    let starts = [0, 1].map(|byte| format!("--start=sha256/{}", format!("{byte:02}").repeat(32)));
+    convert("cel-tlv", &[&starts[0], &starts[1]], &[&firmware]).refused("twice for a bank");
 }
 
 #[test]

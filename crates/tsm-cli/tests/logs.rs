@@ -367,3 +367,32 @@ fn nearly_a_log() {
         assert!(!ran.stderr.contains("read as"), "{}", ran.stderr);
     }
 }
+
+/// Writers of JSON differ: in the case of names and digits, in names or numbers, in layout.
+#[test]
+fn json_of_other_writers() {
+    let bank = Algorithm::Sha256;
+    let (digest, data) = (bank.hash(b"hello").to_string(), "68656C6C6F");
+    let digest = digest.strip_prefix("sha256/").unwrap();
+    let mut value = Digest::zeros(bank);
+    value.extend(&bank.hash(b"hello")).unwrap();
+    let expect = format!("--expect=pcr4:{value}");
+    let record = |alg: &str, digest: &str, content: &str, event: &str| {
+        format!(
+            "[\r\n  {{\"recnum\": 0, \"pcr\": 4,\r\n\t\"digests\": [{{\"hashAlg\": {alg}, \
+             \"digest\": \"{digest}\"}}], \"content_type\": {content}, \
+             \"content\": {{\"event_type\": {event}, \"event_data\": \"{data}\"}}}}\r\n]\r\n"
+        )
+    };
+    let upper = digest.to_uppercase();
+    for log in [
+        record("\"sha256\"", digest, "\"pcclient_std\"", "\"EV_ACTION\""),
+        record("\"SHA256\"", &upper, "\"PCCLIENT_STD\"", "\"ev_action\""),
+        record("11", &upper, "5", "5"),
+    ] {
+        tsm_with_input(&["replay", &expect, "-"], log.as_bytes()).ok();
+        // What it says is the same, so it is covered.
+        let json = tsm_with_input(&["explain", "--json", &expect, "-"], log.as_bytes()).ok().json();
+        assert_eq!(json["events"][0]["covers"]["coverage"], "verbatim", "{log}");
+    }
+}

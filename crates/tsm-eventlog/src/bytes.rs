@@ -6,7 +6,7 @@ use core::fmt;
 
 use tsm_core::hex::{self, Hex};
 
-/// Bytes in a log: raw in a binary list, lower-case hexadecimal in a text list.
+/// Bytes in a log: raw in a binary list, hexadecimal in a text list.
 ///
 /// Equality compares the bytes meant, not how they are written.
 #[derive(Clone, Copy)]
@@ -17,6 +17,8 @@ enum Repr<'a> {
     Raw(&'a [u8]),
     /// An even number of lower-case hex digits, as text.
     Hex(&'a [u8]),
+    /// The same of either case.
+    AnyCase(&'a [u8]),
 }
 
 impl<'a> Bytes<'a> {
@@ -31,6 +33,13 @@ impl<'a> Bytes<'a> {
         valid.then_some(Self(Repr::Hex(digits)))
     }
 
+    /// The same for digits of either case, as some writers of JSON have them.
+    pub(crate) fn hex_of_any_case(digits: &'a [u8]) -> Option<Self> {
+        let (pairs, rest) = digits.as_chunks::<2>();
+        let valid = rest.is_empty() && pairs.iter().all(|pair| any_case(*pair).is_some());
+        valid.then_some(Self(Repr::AnyCase(digits)))
+    }
+
     /// As [`hex`](Self::hex), but the caller makes sure that nobody sees wrong digits.
     pub(crate) const fn hex_unchecked(digits: &'a [u8]) -> Self {
         Self(Repr::Hex(digits))
@@ -41,7 +50,7 @@ impl<'a> Bytes<'a> {
     pub(crate) fn is_zeros(&self) -> bool {
         let (text, zero) = match self.0 {
             Repr::Raw(bytes) => (bytes, 0),
-            Repr::Hex(digits) => (digits, b'0'),
+            Repr::Hex(digits) | Repr::AnyCase(digits) => (digits, b'0'),
         };
         text.iter().all(|&byte| byte == zero)
     }
@@ -51,7 +60,7 @@ impl<'a> Bytes<'a> {
     pub const fn len(&self) -> usize {
         match self.0 {
             Repr::Raw(bytes) => bytes.len(),
-            Repr::Hex(digits) => digits.len() / 2,
+            Repr::Hex(digits) | Repr::AnyCase(digits) => digits.len() / 2,
         }
     }
 
@@ -66,7 +75,7 @@ impl<'a> Bytes<'a> {
     pub const fn as_raw(&self) -> Option<&'a [u8]> {
         match self.0 {
             Repr::Raw(bytes) => Some(bytes),
-            Repr::Hex(_) => None,
+            Repr::Hex(_) | Repr::AnyCase(_) => None,
         }
     }
 
@@ -87,9 +96,20 @@ impl<'a> Bytes<'a> {
                     return None; // cannot be: checked when it was made
                 }
             }
+            Repr::AnyCase(_) => {
+                for (to, byte) in out.iter_mut().zip(self.iter()) {
+                    *to = byte;
+                }
+            }
         }
         Some(out)
     }
+}
+
+/// The byte of two hex digits of either case.
+fn any_case(digits: [u8; 2]) -> Option<u8> {
+    let mut byte = [0];
+    hex::decode(&digits.map(|digit| digit.to_ascii_lowercase()), &mut byte).then_some(byte[0])
 }
 
 /// Copies as much as both hold, without a panic path; callers pass equal lengths.
@@ -170,6 +190,11 @@ impl Iterator for BytesIter<'_> {
                 // Checked when it was made, so this is always true.
                 hex::decode(pair, &mut byte).then_some(byte[0])
             }
+            Repr::AnyCase(digits) => {
+                let (pair, rest) = digits.split_first_chunk::<2>()?;
+                *digits = rest;
+                any_case(*pair)
+            }
         }
     }
 
@@ -227,5 +252,18 @@ mod tests {
             assert!(Bytes::hex(bad.as_bytes()).is_none(), "{bad}");
         }
         assert!(Bytes::hex(b"").unwrap().is_empty());
+    }
+
+    #[test]
+    fn pairs_of_either_case() {
+        let bytes = Bytes::hex_of_any_case(b"00aBFf").unwrap();
+        assert_eq!(bytes, Bytes::raw(&[0, 0xAB, 0xFF]));
+        assert_eq!((bytes.len(), bytes.to_string().as_str()), (3, "00abff"));
+        assert_eq!(bytes.copy_to(&mut [0; 4]), Some(&[0, 0xAB, 0xFF][..]));
+        assert!(bytes.as_raw().is_none() && !bytes.is_zeros());
+        assert!(Bytes::hex_of_any_case(b"0000").unwrap().is_zeros());
+        for bad in ["0", "0G", "00 0", "0\u{e0}"] {
+            assert!(Bytes::hex_of_any_case(bad.as_bytes()).is_none(), "{bad}");
+        }
     }
 }

@@ -369,7 +369,7 @@ fn malformed_json() {
             ErrorKind::DigestList,
         ),
         (
-            digests(&format!("[{}]", sha1.replace("\"digest\":\"0", "\"digest\":\"A"))),
+            digests(&format!("[{}]", sha1.replace("\"digest\":\"0", "\"digest\":\"G"))),
             ErrorKind::Member,
         ),
         (digests("[{\"hashAlg\":\"sha1\"}]"), ErrorKind::Member),

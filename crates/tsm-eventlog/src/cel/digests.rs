@@ -273,7 +273,7 @@ fn json_algorithm<'a>(cursor: &mut Cursor<'a>) -> Result<Label<'a>, ErrorKind> {
 /// Reads a string of hex digits.
 pub(crate) fn hex<'a>(cursor: &mut Cursor<'a>) -> Result<Bytes<'a>, ErrorKind> {
     let digits = cursor.text()?.as_str().ok_or(ErrorKind::Member)?;
-    Bytes::hex(digits.as_bytes()).ok_or(ErrorKind::Member)
+    Bytes::hex_of_any_case(digits.as_bytes()).ok_or(ErrorKind::Member)
 }
 
 impl<'a> Iterator for DigestsIter<'a> {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! CEL-JSON: a log is an array of objects (CEL 1.1, section 5.2). Members in any order, each once,
 //! none that is not known. Names may be numbers, and known ones of either case, as some writers have
-//! it. Bytes are lower-case hexadecimal.
+//! it. Bytes are hexadecimal: lower-case as it is written, either as it is read.
 
 use super::content::{Content, Dialect, EventLabel, Management, Other, StateTransition, Value};
 use super::digests::{Digests, hex};
