@@ -222,11 +222,15 @@ impl<'b> Found<'b> {
             HashSizes::Exact if value.bytes.len() == hash.size() => Ok(value.bytes),
             HashSizes::Exact => Err(Error::at(ErrorKind::HashSize, value.at)),
         };
-        let rim = sized(self.rim.ok_or(missing(Part::Rim))?, Part::Rim)?;
+        let challenge = self.challenge.ok_or(missing(Part::Challenge))?;
+        let personalization = self.personalization.ok_or(missing(Part::Personalization))?;
+        let rim = self.rim.ok_or(missing(Part::Rim))?;
         let [first, second, third, fourth] = self.rems.ok_or(missing(Part::Rems))?;
+        let key = self.public_key.ok_or(missing(Part::PublicKey))?;
+        let public_key_hash = self.public_key_hash.ok_or(missing(Part::PublicKeyHash))?;
+        let rim = sized(rim, Part::Rim)?;
         let rem = |value| sized(value, Part::Rems);
         let rems = [rem(first)?, rem(second)?, rem(third)?, rem(fourth)?];
-        let key = self.public_key.ok_or(missing(Part::PublicKey))?;
         let public_key = RealmKey::parse_at(key, profile.key_form())?;
         if profile == RealmProfile::V2 {
             self.instance_id.ok_or(missing(Part::InstanceId))?;
@@ -240,11 +244,11 @@ impl<'b> Found<'b> {
         }
         Ok(RealmClaims {
             profile,
-            challenge: self.challenge.ok_or(missing(Part::Challenge))?,
-            personalization: self.personalization.ok_or(missing(Part::Personalization))?,
+            challenge,
+            personalization,
             hash,
             public_key,
-            public_key_hash: self.public_key_hash.ok_or(missing(Part::PublicKeyHash))?,
+            public_key_hash,
             rim,
             rems,
             instance_id: self.instance_id,
