@@ -6,6 +6,7 @@
 //! - [`Smc`]: the SMC instruction, or what stands in for it. A [`Call`] is made by this crate only
 //!   and borrows its buffer, so the trait is safe and a monitor in software needs no `unsafe`.
 //! - [`Realm`]: the calls of the Realm Services Interface (RSI), decoded and repeated.
+//! - [`CcaProvider`]: the registers as a provider of `tsm-core`, with a token as its report.
 //! - [`token`]: the layout of attestation tokens, borrowed and strict. No signature is verified.
 //!
 //! ```
@@ -61,6 +62,7 @@ mod error;
 mod function;
 #[cfg(target_arch = "aarch64")]
 mod hardware;
+mod provider;
 mod realm;
 mod rem;
 mod request;
@@ -79,6 +81,7 @@ pub use error::{Error, ErrorKind};
 pub use function::{Function, Version, Versions};
 #[cfg(target_arch = "aarch64")]
 pub use hardware::Hardware;
+pub use provider::{CcaProvider, RulePolicy};
 pub use realm::Realm;
 pub use rem::{MeasurementIndex, RemIndex, RemSet};
 pub use request::Attestation;
