@@ -11,8 +11,11 @@
 mod aael;
 mod append;
 mod capi;
+mod cca_realm_config;
+mod cca_token;
 mod cel;
 mod convert;
+pub mod cbor;
 mod detect;
 mod dstack;
 mod event_data;
@@ -37,6 +40,8 @@ mod virtual_fold;
 pub use aael::aael;
 pub use append::append;
 pub use capi::capi;
+pub use cca_realm_config::cca_realm_config;
+pub use cca_token::cca_token;
 pub use cel::cel;
 pub use convert::convert;
 pub use detect::detect;
@@ -64,6 +69,8 @@ pub fn target(name: &str) -> Option<fn(&[u8])> {
         "aael" => aael,
         "append" => append,
         "capi" => capi,
+        "cca_realm_config" => cca_realm_config,
+        "cca_token" => cca_token,
         "cel" => cel,
         "convert" => convert,
         "detect" => detect,

@@ -62,9 +62,7 @@ impl<A: AddressSpace> Smc for Hardware<A> {
         // `call` and of nothing else; it is borrowed mutably until the end of this function, and its
         // address was exposed. There is an RMM that answers: `detect` found it, or the caller of
         // `assume` promised it.
-        let after = smc(&before);
-        drop(call);
-        Ok(after)
+        Ok(smc(&before))
     }
 }
 

@@ -141,6 +141,7 @@ impl<S: Smc> Realm<S> {
     /// everything is of a kind that says so: [`ErrorKind::InDoubt`] if the value cannot be read,
     /// [`ErrorKind::RuleUnknown`] if no rule gives it. The latter also comes when another virtual
     /// processor extends the register meanwhile.
+    #[inline(never)]
     pub fn extend_checked(&mut self, index: RemIndex, digest: &Digest) -> Result<RemRule, Error> {
         let before = self.measurement(index.measurement(), digest.algorithm())?;
         self.extend(index, digest)?;
@@ -149,10 +150,7 @@ impl<S: Smc> Realm<S> {
             ErrorKind::Monitor(status) => Error::new(ErrorKind::InDoubt(status)),
             _ => Error::new(ErrorKind::RuleUnknown),
         })?;
-        [RemRule::Unpadded, RemRule::Padded]
-            .into_iter()
-            .find(|rule| rule.extended(&before, digest.as_bytes()) == Some(after))
-            .ok_or(Error::new(ErrorKind::RuleUnknown))
+        RemRule::between(&before, digest, &after).ok_or(Error::new(ErrorKind::RuleUnknown))
     }
 
     /// Begins a token over the measurements as they are now. One that was begun before and is not

@@ -32,21 +32,39 @@ impl RemRule {
     /// [`DATA_MAX`](Self::DATA_MAX) bytes of it.
     #[must_use]
     pub fn extended(self, value: &Digest, data: &[u8]) -> Option<Digest> {
-        let start = match self {
-            Self::Unpadded => value.algorithm().size(),
-            Self::Padded => 64,
-        };
-        let end = match self {
-            Self::Unpadded => start.checked_add(data.len())?,
-            Self::Padded => 128,
-        };
+        let mut both = [0; 128];
+        self.input(value, data, &mut both).map(|input| value.algorithm().hash(input))
+    }
+
+    /// The rule that leads from one value to another; [`Unpadded`](Self::Unpadded) if both do.
+    #[must_use]
+    pub fn between(before: &Digest, digest: &Digest, after: &Digest) -> Option<Self> {
+        [Self::Unpadded, Self::Padded].into_iter().find(|rule| rule.leads(before, digest, after))
+    }
+
+    /// Not inlined: its buffer would lie on the stack below the calls of who asks.
+    #[inline(never)]
+    fn leads(self, before: &Digest, digest: &Digest, after: &Digest) -> bool {
+        let mut both = [0; 128];
+        let input = self.input(before, digest.as_bytes(), &mut both);
+        input.is_some_and(|input| before.algorithm().hash(input) == *after)
+    }
+
+    /// What is hashed, in a buffer of zeros.
+    fn input<'b>(self, value: &Digest, data: &[u8], both: &'b mut [u8; 128]) -> Option<&'b [u8]> {
         if data.len() > Self::DATA_MAX {
             return None;
         }
-        let mut both = [0; 128];
-        copy(value.as_bytes(), &mut both);
+        let (start, end) = match self {
+            Self::Unpadded => {
+                let start = value.algorithm().size();
+                (start, start.checked_add(data.len())?)
+            }
+            Self::Padded => (64, 128),
+        };
+        copy(value.as_bytes(), both);
         copy(data, both.get_mut(start..)?);
-        Some(value.algorithm().hash(both.get(..end)?))
+        both.get(..end)
     }
 
     /// Whether both rules give the same value for digests of this algorithm.
