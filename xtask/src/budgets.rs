@@ -4,9 +4,10 @@
 //! Looks at linked images (`xtask/images`) and at the C library with every function of its header
 //! linked: whatever the linker kept can be reached.
 
+mod cca;
 mod image;
 
-use std::path::PathBuf;
+use std::path::Path;
 
 use anyhow::{Result, ensure};
 
@@ -54,10 +55,11 @@ pub(crate) fn run() -> Result<Outcome> {
     let adapter = with_tdx.saturating_sub(code);
     ensure!(with_tdx <= WITH_TDX, "{with_tdx} bytes with TDX, budget {WITH_TDX}");
     ensure!(adapter <= TDX_ADAPTER, "{adapter} bytes for TDX, budget {TDX_ADAPTER}");
+    let cca = cca::run(&target_dir)?;
     let done = format!(
         "writer, replay and SHA-384 in {code} + {data} of {SMALLEST} bytes; the adapter for TDX \
-         in {adapter} of {TDX_ADAPTER}; no panic, no heap, nothing undefined in {} images",
-        images.len()
+         in {adapter} of {TDX_ADAPTER}; {cca}; no panic, no heap, nothing undefined in {} images",
+        images.len() + cca::IMAGES
     );
     Ok(Outcome::Done(done))
 }
@@ -65,16 +67,28 @@ pub(crate) fn run() -> Result<Outcome> {
 /// Builds one of `xtask/images`.
 fn built(
     core: &Core,
-    target_dir: &PathBuf,
+    target_dir: &Path,
     name: &str,
     opt_level: &str,
     features: &[&str],
 ) -> Result<Image> {
-    let mut build = core.cargo("rustc", BARE, "core");
-    build.env("RUSTFLAGS", COMPACT).env("CARGO_PROFILE_RELEASE_OPT_LEVEL", opt_level);
+    built_for((BARE, COMPACT), core, target_dir, name, opt_level, features)
+}
+
+/// The same for another target, with flags for the compiler.
+fn built_for(
+    (target, flags): (&str, &str),
+    core: &Core,
+    target_dir: &Path,
+    name: &str,
+    opt_level: &str,
+    features: &[&str],
+) -> Result<Image> {
+    let mut build = core.cargo("rustc", target, "core");
+    build.env("RUSTFLAGS", flags).env("CARGO_PROFILE_RELEASE_OPT_LEVEL", opt_level);
     build.args(["-q", "--release", "--locked", "--manifest-path", "xtask/images/Cargo.toml"]);
     build.arg("--target-dir").arg(target_dir).args(["--bin", name]).args(features);
-    let release = target_dir.join(BARE).join("release");
+    let release = target_dir.join(target).join("release");
     let object = release.join(format!("{name}.o"));
     // The object is what the linker gets beside the compiler's own functions.
     build.arg("--").arg(format!("--emit=link,obj={}", object.display()));

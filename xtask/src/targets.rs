@@ -53,11 +53,11 @@ fn multilib() -> Result<Vec<String>> {
 }
 
 /// What firmware links, and what reads other machines' logs.
-const PACKAGES: [&str; 3] = ["tsm-core", "tsm-eventlog", "tsm-capi"];
+const PACKAGES: [&str; 4] = ["tsm-core", "tsm-eventlog", "tsm-cca", "tsm-capi"];
 
 /// The tests beside the code, and those that know the answers. Tests that try very many damaged logs
 /// take minutes under an emulator and say nothing of byte order or word size that these do not.
-const TESTS: [&str; 9] = [
+const TESTS: [&str; 12] = [
     "laws",
     "spec",
     "ima_lists",
@@ -67,6 +67,9 @@ const TESTS: [&str; 9] = [
     "cel_logs",
     "dstack",
     "systemd",
+    "rem_vectors",
+    "token_data",
+    "token_made",
 ];
 
 /// Tests `PACKAGES` on every target.
