@@ -22,7 +22,7 @@ use crate::status::Status;
 /// # For implementers
 ///
 /// Answer what an RMM would: the registers after the call, the status in X0. The buffer of the call
-/// ([`Call::operand_mut`]) is the memory that X1 names. There is no need to check what a [`Call`]
+/// ([`Call::operand`], [`Call::written`]) is the memory that X1 names. There is no need to check what a [`Call`]
 /// cannot have wrong (alignment, sizes, indexes), but a monitor in software that also serves
 /// instructions will. All calls of one [`Smc`] are made on one virtual processor.
 ///
@@ -105,11 +105,6 @@ impl Operand<'_> {
     /// The memory as it is now.
     #[must_use]
     pub const fn memory(&self) -> &[u8] {
-        self.memory
-    }
-
-    /// The memory, to be written.
-    pub const fn memory_mut(&mut self) -> &mut [u8] {
         self.memory
     }
 
@@ -230,9 +225,12 @@ impl<'b> Call<'b> {
         self.operand.as_ref()
     }
 
-    /// The buffer, to be written.
-    pub const fn operand_mut(&mut self) -> Option<&mut Operand<'b>> {
-        self.operand.as_mut()
+    /// The buffer's memory, to be written; `None` if the function has no buffer.
+    ///
+    /// There is no access to the operand itself: a call whose buffer could be exchanged would not be
+    /// one that this crate made.
+    pub fn written(&mut self) -> Option<&mut [u8]> {
+        self.operand.as_mut().map(|operand| &mut *operand.memory)
     }
 
     /// The registers with the address that `guest_physical` gives for the operand's virtual address
@@ -385,11 +383,11 @@ mod tests {
         let mut call = Call::attestation_token_continue(&mut granule, 96).unwrap();
         let registers = call.resolve(|address, _| Some(GuestPhysical(address as u64))).unwrap();
         assert_eq!(registers.x[1] as usize, place, "the granule, not the offset");
-        let operand = call.operand_mut().unwrap();
+        let operand = call.operand().unwrap();
         assert_eq!((operand.alignment(), operand.memory().len()), (4096, 4096));
-        operand.memory_mut()[96] = 7;
+        call.written().unwrap()[96] = 7;
         assert_eq!(granule.as_bytes()[96], 7);
-        assert!(Call::features(0).operand().is_none());
+        assert!(Call::features(0).operand().is_none() && Call::features(0).written().is_none());
     }
 
     #[test]

@@ -48,7 +48,10 @@ use crate::rule::RemRule;
 /// specification says otherwise ([`RemRule`]). The first extension is therefore checked: the register
 /// is read before and after. If the RMM follows another rule than the [`RulePolicy`] permits, that
 /// extension fails with [`ErrorKind::RuleObserved`], which says that it took place, and all later
-/// ones are refused before they are made. [`rule`](Self::rule) tells what was found.
+/// ones are refused before they are made. [`rule`](Self::rule) tells what was found. Nobody else
+/// should extend the same register just then: if somebody does, or if the RMM follows no known rule,
+/// the extension fails with [`ErrorKind::RuleUnknown`], which says that it took place too, and the
+/// next one is checked again.
 ///
 /// ```
 /// use tsm_core::{Algorithm, Provider};

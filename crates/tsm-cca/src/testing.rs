@@ -102,14 +102,14 @@ impl Monitor {
             }
             Function::ATTESTATION_TOKEN_CONTINUE => self.resume(call, x[2] as usize, x[3] as usize),
             Function::REALM_CONFIG => {
-                let page = call.operand_mut().unwrap().memory_mut();
+                let page = call.written().unwrap();
                 page[..8].copy_from_slice(&self.ipa_width.to_le_bytes());
                 page[8] = self.reported.0;
                 page[0x200..0x240].copy_from_slice(&self.personalization);
                 answer(0, &[])
             }
             Function::HOST_CALL => {
-                let memory = call.operand_mut().unwrap().memory_mut();
+                let memory = call.written().unwrap();
                 memory[8..].fill(0xCC);
                 answer(0, &[])
             }
@@ -122,7 +122,7 @@ impl Monitor {
         let chunk = self.chunks[0];
         self.chunks.rotate_left(1);
         let written = chunk.min(size).min(token.len() - *done);
-        let memory = call.operand_mut().unwrap().memory_mut();
+        let memory = call.written().unwrap();
         memory[offset..][..written].copy_from_slice(&token[*done..][..written]);
         *done += written;
         if *done < token.len() {

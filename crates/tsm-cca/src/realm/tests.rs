@@ -52,6 +52,51 @@ fn not_a_realm() {
     assert!(matches!(kind, ErrorKind::Version(_)));
 }
 
+/// A whole session as the monitor sees it: no call more, no register that is not as it should be.
+#[test]
+fn registers_of_a_session() {
+    let mut monitor = Monitor::new(Algorithm::Sha256);
+    monitor.token = vec![1; 4096];
+    monitor.chunks = vec![4000, 0];
+    let (mut realm, mut granule) = (realm(monitor), Granule::new());
+    let digest = Digest::from_bytes(Algorithm::Sha256, &[0x11; 32]).unwrap();
+    realm.config(&mut granule).unwrap();
+    realm.features(1).unwrap();
+    realm.extend_checked(RemIndex::REM3, &digest).unwrap();
+    realm.extend(RemIndex::REM0, &digest).unwrap();
+    realm.measurement(MeasurementIndex::RIM, Algorithm::Sha256).unwrap();
+    realm.host_call(&mut HostCall::new(1)).unwrap();
+    let nonce = Challenge::new([0x22; 64]);
+    assert_eq!(realm.token(&nonce, &mut granule, &mut [0; 5000]), Ok(4160));
+    const ONES: u64 = 0x1111_1111_1111_1111;
+    const TWOS: u64 = 0x2222_2222_2222_2222;
+    let expected: &[&[u64]] = &[
+        &[0xC400_0190, 0x1_0000],
+        &[0xC400_0196],
+        &[0xC400_0191, 1],
+        &[0xC400_0192, 4],
+        &[0xC400_0193, 4, 32, ONES, ONES, ONES, ONES],
+        &[0xC400_0192, 4],
+        &[0xC400_0193, 1, 32, ONES, ONES, ONES, ONES],
+        &[0xC400_0192, 0],
+        &[0xC400_0199],
+        &[0xC400_0194, TWOS, TWOS, TWOS, TWOS, TWOS, TWOS, TWOS, TWOS],
+        // 4000 bytes, none, 96 that fill the granule, none, and the last 64 in the next granule.
+        &[0xC400_0195, 0, 0, 4096],
+        &[0xC400_0195, 0, 4000, 96],
+        &[0xC400_0195, 0, 4000, 96],
+        &[0xC400_0195, 0, 0, 4096],
+        &[0xC400_0195, 0, 0, 4096],
+    ];
+    let seen: Vec<[u64; 11]> = realm.smc().calls.iter().map(|call| call.x).collect();
+    let padded = |registers: &&[u64]| {
+        let mut all = [0; 11];
+        all[..registers.len()].copy_from_slice(registers);
+        all
+    };
+    assert_eq!(seen, expected.iter().map(padded).collect::<Vec<_>>());
+}
+
 #[test]
 fn features_and_host_calls() {
     let mut realm = realm(Monitor::new(Algorithm::Sha256));

@@ -39,7 +39,8 @@ pub struct RealmClaims<'b> {
     pub mec_policy: Option<MecPolicy<'b>>,
     /// The policy about live activation of firmware (44244), 0 or 1.
     pub activation_policy: Option<u8>,
-    /// The hash of the token about devices (44257).
+    /// The hash of the token about devices (44257); 2.0 beta, if devices are assigned. Whether it is
+    /// that of the collection's [`device`](super::Token::device) is not checked here.
     pub devices_hash: Option<&'b [u8]>,
     others: Others<'b>,
 }
