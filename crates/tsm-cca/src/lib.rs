@@ -53,6 +53,7 @@
 )]
 
 mod address;
+mod attestation;
 mod buffer;
 mod bytes;
 pub mod call;
@@ -65,7 +66,6 @@ mod hardware;
 mod provider;
 mod realm;
 mod rem;
-mod request;
 mod rule;
 mod status;
 #[cfg(test)]
@@ -73,6 +73,7 @@ mod testing;
 pub mod token;
 
 pub use address::{AddressSpace, GuestPhysical, IdentityMapped, SharedBit, Translation};
+pub use attestation::Attestation;
 pub use buffer::{Challenge, Granule, HostCall};
 pub use call::{Call, Registers, Smc};
 pub use conduit::Conduit;
@@ -84,6 +85,5 @@ pub use hardware::Hardware;
 pub use provider::{CcaProvider, RulePolicy};
 pub use realm::Realm;
 pub use rem::{MeasurementIndex, RemIndex, RemSet};
-pub use request::Attestation;
 pub use rule::RemRule;
 pub use status::Status;

@@ -4,13 +4,13 @@
 use tsm_core::{Algorithm, Digest};
 
 use crate::address::SharedBit;
+use crate::attestation::Attestation;
 use crate::buffer::{Challenge, Granule, HostCall};
 use crate::call::{Call, Registers, Smc};
 use crate::config::RealmConfig;
 use crate::error::{Error, ErrorKind};
 use crate::function::{Version, Versions};
 use crate::rem::{MeasurementIndex, RemIndex};
-use crate::request::Attestation;
 use crate::rule::RemRule;
 use crate::status::Status;
 
@@ -114,7 +114,9 @@ impl<S: Smc> Realm<S> {
         self.done(Call::measurement_read(index)).map(|after| after.value())
     }
 
-    /// Extends a REM with a digest of the realm's hash, with no check of how ([`RemRule`]).
+    /// Extends a REM with a digest, with no check of how ([`RemRule`]). The digest must be of the
+    /// realm's hash: the RMM takes other sizes too, but no log could tell what was measured.
+    /// [`CcaProvider`](crate::CcaProvider) sees to that.
     ///
     /// # Errors
     ///

@@ -308,7 +308,7 @@ fn statuses_of_init() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(300))]
+    #![proptest_config(ProptestConfig::with_cases(100))]
 
     /// Whatever a monitor answers: no panic, an end, and a token only of bytes that it claimed.
     #[test]
