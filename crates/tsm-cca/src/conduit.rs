@@ -50,9 +50,9 @@ mod tests {
         assert_eq!((tree(b"smc\0"), tree(b"smc")), (Some(Conduit::Smc), Some(Conduit::Smc)));
         assert_eq!((tree(b"hvc\0"), tree(b"SMC"), tree(b"")), (Some(Conduit::Hvc), None, None));
         assert_eq!(tree(b"smc\0\0"), None);
-        assert_eq!(
-            (0..5).map(Conduit::of_fadt).collect::<Vec<_>>(),
-            [None, Some(Conduit::Smc), None, Some(Conduit::Hvc), None]
-        );
+        let fadt = |flags| Conduit::of_fadt(flags);
+        assert_eq!((fadt(0), fadt(2), fadt(4)), (None, None, None));
+        assert_eq!((fadt(1), fadt(0xFFFD)), (Some(Conduit::Smc), Some(Conduit::Smc)));
+        assert_eq!((fadt(3), fadt(0xFFFF)), (Some(Conduit::Hvc), Some(Conduit::Hvc)));
     }
 }
