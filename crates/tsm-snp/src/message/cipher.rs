@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! AES-256-GCM as guest messages use it. What is here is which bytes go where; the cipher is the
+//! crate `aes-gcm`.
+
+use aes_gcm::aead::AeadInOut;
+use aes_gcm::aead::inout::InOutBuf;
+use aes_gcm::aes::Aes256Enc;
+use aes_gcm::aes::cipher::consts::U12;
+use aes_gcm::{AesGcm, KeyInit};
+
+use super::header::Header;
+use crate::bytes::copy;
+use crate::error::Cause;
+
+/// A key's schedule. GCM only ever encrypts blocks, so there is no schedule for decryption. AES and
+/// GHASH erase themselves when dropped.
+pub(crate) struct Cipher(AesGcm<Aes256Enc, U12>);
+
+impl Cipher {
+    /// The schedule of a key.
+    #[inline]
+    pub(crate) fn new(key: &[u8; 32]) -> Self {
+        Self(AesGcm::new(key.into()))
+    }
+
+    /// Encrypts `payload` and puts the tag into the header.
+    ///
+    /// Its only caller is the state machine, which never comes twice with one sequence number.
+    #[inline(never)]
+    pub(crate) fn seal(&self, header: &mut Header, payload: &mut [u8]) -> Result<(), Cause> {
+        let nonce = header.nonce();
+        let tag = self
+            .0
+            .encrypt_inout_detached(
+                (&nonce).into(),
+                header.associated_data(),
+                InOutBuf::from(payload),
+            )
+            .map_err(|_| Cause::Cipher)?;
+        copy(&tag, &mut header.tag);
+        Ok(())
+    }
+
+    /// Decrypts `payload` if the tag vouches for it and for the header; otherwise it stays as it is.
+    #[inline(never)]
+    pub(crate) fn open(&self, header: &Header, payload: &mut [u8]) -> Result<(), Cause> {
+        let tag = header.tag.first_chunk::<16>().ok_or(Cause::Header)?;
+        self.0
+            .decrypt_inout_detached(
+                (&header.nonce()).into(),
+                header.associated_data(),
+                InOutBuf::from(payload),
+                tag.into(),
+            )
+            .map_err(|_| Cause::Unauthentic)
+    }
+}
