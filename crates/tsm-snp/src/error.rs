@@ -72,7 +72,7 @@ pub enum ErrorKind {
     Counter,
     /// The key was destroyed, and why. There is no way back but a new start of the guest.
     Disabled(Cause),
-    /// Another request is in flight: repeat that one, or abandon it and the key with it.
+    /// The key cannot be handed on: a message is in flight, and only this conversation knows it.
     InFlight,
     /// The host stayed busy. The message is still in flight: repeat the request.
     Busy,
@@ -201,7 +201,7 @@ impl ErrorKind {
             Self::SecretsVersion(_) => "unknown version of the secrets page:",
             Self::Counter => "the secrets page tells of a message in flight; the key is unusable",
             Self::Disabled(_) => "the key is destroyed, restart the guest for new ones;",
-            Self::InFlight => "another request is in flight; repeat that one, or abandon the key",
+            Self::InFlight => "a message is in flight; settle it before the key is handed on",
             Self::Busy => "the host is busy, still in flight; repeat the same request later",
             Self::Message(_) => "the firmware refused the request:",
             Self::NotAsAsked => "the firmware answered something else than was asked",

@@ -42,10 +42,10 @@ use crate::status::HostStatus;
 /// # Failures
 ///
 /// A call that fails with [`ErrorKind::Busy`] or [`ErrorKind::NotSent`] (or another error of the
-/// channel) leaves its message in flight: **repeat the same request**, and the same bytes are sent
-/// again. Another request is refused with [`ErrorKind::InFlight`]. Every other failure of an exchange
-/// is [`ErrorKind::Disabled`]: the key is erased, and all calls fail from then on with the same
-/// [`Cause`]. Errors about an answer that authenticated ([`ErrorKind::Message`],
+/// channel) leaves its message in flight: repeat the request, and the same bytes are sent again.
+/// Another request first sends the message in flight again, until it is answered, and drops that
+/// answer ([`settle`](Self::settle)). Every other failure of an exchange is
+/// [`ErrorKind::Disabled`]: the key is erased, and all calls fail from then on with the same [`Cause`]. Errors about an answer that authenticated ([`ErrorKind::Message`],
 /// [`ErrorKind::NotAsAsked`]) leave the key as it was.
 pub struct GuestMessages<C> {
     channel: C,
@@ -77,6 +77,8 @@ struct Sent {
     version: u8,
     size: usize,
     plain: [u8; MAX_REQUEST],
+    /// Bytes of the response.
+    response: u16,
 }
 
 impl Sent {
@@ -84,7 +86,18 @@ impl Sent {
         let bytes = request.sent();
         let mut plain = [0; MAX_REQUEST];
         copy(bytes, &mut plain);
-        Self { message_type: P::TYPE, version: request.version(), size: bytes.len(), plain }
+        Self {
+            message_type: P::TYPE,
+            version: request.version(),
+            size: bytes.len(),
+            plain,
+            response: P::RESPONSE,
+        }
+    }
+
+    /// Bytes of the message.
+    const fn message_size(&self) -> usize {
+        Header::SIZE.saturating_add(self.size)
     }
 
     fn is(&self, other: &Self) -> bool {
@@ -190,6 +203,21 @@ impl<C: GuestChannel> GuestMessages<C> {
         TscInfo::of(self.payload::<TscInfoRequest>())
     }
 
+    /// Sends a message that is in flight again, until it is answered, and drops the answer. Does
+    /// nothing if there is none.
+    ///
+    /// # Errors
+    ///
+    /// See [Failures](Self#failures).
+    pub fn settle(&mut self) -> Result<(), Error> {
+        let State::Live(Live { sent: Some(sent), .. }) = &self.state else { return Ok(()) };
+        let (size, response) = (sent.message_size(), sent.response);
+        let _ = self.deliver(size, None)?;
+        self.open(response)?;
+        self.response.zeroize();
+        Ok(())
+    }
+
     /// Erases the key, with whatever is in flight. All calls fail from now on.
     pub fn abandon(&mut self) {
         if matches!(self.state, State::Live(_)) {
@@ -258,41 +286,42 @@ impl<C: GuestChannel> GuestMessages<C> {
     /// Seals the request, or finds it in flight already. Returns the message's size.
     fn seal<P: Payload>(&mut self, request: &P) -> Result<usize, Error> {
         let asked = Sent::of(request);
+        let size = asked.message_size();
+        if let State::Live(Live { sent: Some(sent), .. }) = &self.state {
+            if sent.is(&asked) {
+                return Ok(size);
+            }
+            self.settle()?;
+        }
+        match self.seal_next(asked) {
+            Ok(()) => Ok(size),
+            Err(cause) => Err(self.disable(cause)),
+        }
+    }
+
+    /// Seals a message under the next number. There is none in flight.
+    fn seal_next(&mut self, asked: Sent) -> Result<(), Cause> {
         let live = match &mut self.state {
             State::Live(live) => live,
-            State::Dead(cause) => return Err(Error::new(ErrorKind::Disabled(*cause))),
+            State::Dead(cause) => return Err(*cause),
         };
-        let message_size = Header::SIZE.saturating_add(asked.size);
-        if let Some(sent) = &live.sent {
-            let same = sent.is(&asked);
-            return if same { Ok(message_size) } else { Err(Error::new(ErrorKind::InFlight)) };
-        }
         // Both this message's number and its response's.
         let counter = live.key.counter();
         let (Some(sequence), Some(_)) = (counter.checked_add(1), counter.checked_add(2)) else {
-            return Err(self.disable(Cause::UsedUp));
+            return Err(Cause::UsedUp);
         };
-        let size = u16::try_from(asked.size).unwrap_or(0);
+        let size = u16::try_from(asked.size).map_err(|_| Cause::Cipher)?;
         let mut header =
             Header::new(live.key.index(), sequence, asked.message_type, asked.version, size);
-        let Some((place, behind)) = self.sealed.split_first_chunk_mut::<{ Header::SIZE }>() else {
-            return Err(self.disable(Cause::Cipher));
-        };
+        let (place, behind) =
+            self.sealed.split_first_chunk_mut::<{ Header::SIZE }>().ok_or(Cause::Cipher)?;
         copy(&asked.plain, behind);
-        let payload = behind.get_mut(..asked.size).unwrap_or_default();
+        let payload = behind.get_mut(..asked.size).ok_or(Cause::Cipher)?;
         // From here on this number belongs to this message, whatever happens.
-        let live = match &mut self.state {
-            State::Live(live) => live,
-            State::Dead(cause) => return Err(Error::new(ErrorKind::Disabled(*cause))),
-        };
         live.sent = Some(asked);
-        match live.cipher.seal(&mut header, payload) {
-            Ok(()) => {
-                *place = zerocopy::transmute!(header);
-                Ok(message_size)
-            }
-            Err(cause) => Err(self.disable(cause)),
-        }
+        live.cipher.seal(&mut header, payload)?;
+        *place = zerocopy::transmute!(header);
+        Ok(())
     }
 
     /// Sends the message, again if need be, until the host says that there is an answer.

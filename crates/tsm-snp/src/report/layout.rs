@@ -404,6 +404,26 @@ impl fmt::Debug for Report {
     }
 }
 
+/// Where fields that are registers stand.
+impl Report {
+    pub(crate) const GUEST_SVN: usize = offset_of!(Self, guest_svn);
+    pub(crate) const POLICY: usize = offset_of!(Self, policy);
+    pub(crate) const FAMILY_ID: usize = offset_of!(Self, family_id);
+    pub(crate) const IMAGE_ID: usize = offset_of!(Self, image_id);
+    pub(crate) const CURRENT_TCB: usize = offset_of!(Self, current_tcb);
+    pub(crate) const PLATFORM_INFO: usize = offset_of!(Self, platform_info);
+    pub(crate) const MEASUREMENT: usize = offset_of!(Self, measurement);
+    pub(crate) const HOST_DATA: usize = offset_of!(Self, host_data);
+    pub(crate) const ID_KEY_DIGEST: usize = offset_of!(Self, id_key_digest);
+    pub(crate) const AUTHOR_KEY_DIGEST: usize = offset_of!(Self, author_key_digest);
+    pub(crate) const REPORT_ID: usize = offset_of!(Self, report_id);
+    pub(crate) const REPORT_ID_MA: usize = offset_of!(Self, report_id_ma);
+    pub(crate) const REPORTED_TCB: usize = offset_of!(Self, reported_tcb);
+    pub(crate) const CHIP_ID: usize = offset_of!(Self, chip_id);
+    pub(crate) const COMMITTED_TCB: usize = offset_of!(Self, committed_tcb);
+    pub(crate) const LAUNCH_TCB: usize = offset_of!(Self, launch_tcb);
+}
+
 impl Signature {
     /// R, most significant byte first; `None` if it has more than 48 bytes.
     #[must_use]
