@@ -27,6 +27,17 @@ const TDX_ADAPTER: u64 = 8 * 1024;
 /// Most bytes of code of both together.
 const WITH_TDX: u64 = 24 * 1024;
 
+/// Most bytes of code that the adapter for SNP adds to it, AES-256-GCM and the bank included.
+const SNP_ADAPTER: u64 = 24 * 1024;
+
+/// The functions through which tsm-snp calls the cipher, whose crates keep checks of indexes and of
+/// the block counter that nothing can fail.
+const CIPHER: [&str; 3] = ["6Cipher3new", "6Cipher4seal", "6Cipher4open"];
+
+/// The software cipher in its compact form. The program that links the image must choose it.
+const COMPACT_CIPHER: &str = "--cfg aes_backend=\"soft\" --cfg aes_backend_soft=\"compact\" --cfg \
+                              polyval_backend=\"soft\"";
+
 /// Builds and checks all images.
 ///
 /// # Errors
@@ -42,6 +53,7 @@ pub(crate) fn run() -> Result<Outcome> {
     let every = built(core, &target_dir, "every", "z", &[])?;
     let ima = built(core, &target_dir, "ima", "s", &["--features", "eventlog"])?;
     let tdx = built(core, &target_dir, "tdx", "z", &["--features", "tdx"])?;
+    let snp = built(core, &target_dir, "snp", "s", &["--features", "snp"])?;
     let library = Image::of_library(&capi::bare_library()?)?;
     let images = [&smallest, &every, &ima, &tdx, &library];
     for image in images {
@@ -49,16 +61,23 @@ pub(crate) fn run() -> Result<Outcome> {
         println!("{:>12}: {code:>6} code + {data:>5} read-only data", image.name());
         image.check_symbols()?;
     }
+    let Size { code, data } = snp.size()?;
+    println!("{:>12}: {code:>6} code + {data:>5} read-only data", snp.name());
+    snp.check_symbols_but(&CIPHER)?;
+    let with_snp = code;
     let Size { code, data } = smallest.size()?;
     ensure!(code + data <= SMALLEST, "{} + {data} bytes, budget {SMALLEST}", code);
     let with_tdx = tdx.size()?.code;
     let adapter = with_tdx.saturating_sub(code);
     ensure!(with_tdx <= WITH_TDX, "{with_tdx} bytes with TDX, budget {WITH_TDX}");
     ensure!(adapter <= TDX_ADAPTER, "{adapter} bytes for TDX, budget {TDX_ADAPTER}");
+    let snp_adapter = with_snp.saturating_sub(code);
+    ensure!(snp_adapter <= SNP_ADAPTER, "{snp_adapter} bytes for SNP, budget {SNP_ADAPTER}");
     let cca = cca::run(&target_dir)?;
     let done = format!(
         "writer, replay and SHA-384 in {code} + {data} of {SMALLEST} bytes; the adapter for TDX \
-         in {adapter} of {TDX_ADAPTER}; {cca}; no panic, no heap, nothing undefined in {} images",
+         in {adapter} of {TDX_ADAPTER}, for SNP in {snp_adapter} of {SNP_ADAPTER}; {cca}; no panic, \
+         no heap, nothing undefined in {} images; in SNP's the cipher alone has panics",
         images.len() + cca::IMAGES
     );
     Ok(Outcome::Done(done))
@@ -72,7 +91,8 @@ fn built(
     opt_level: &str,
     features: &[&str],
 ) -> Result<Image> {
-    built_for((BARE, COMPACT), core, target_dir, name, opt_level, features)
+    let flags = format!("{COMPACT} {COMPACT_CIPHER}");
+    built_for((BARE, &flags), core, target_dir, name, opt_level, features)
 }
 
 /// The same for another target, with flags for the compiler.

@@ -14,7 +14,8 @@ const ALGORITHMS: [&str; 4] = ["sha1", "sha256", "sha384", "sha512"];
 const REFUSAL: &str = "enable at least one of the algorithm features";
 
 /// The crates that firmware links.
-pub(crate) const NO_STD: [&str; 5] = ["tsm-core", "tsm-eventlog", "tsm-tdx", "tsm-cca", "tsm-capi"];
+pub(crate) const NO_STD: [&str; 6] =
+    ["tsm-core", "tsm-eventlog", "tsm-tdx", "tsm-snp", "tsm-cca", "tsm-capi"];
 
 /// Runs the lints on tsm-core with every combination of its features, and makes sure that one
 /// without any algorithm is refused.

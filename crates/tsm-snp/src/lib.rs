@@ -26,7 +26,13 @@
 //!   [`CertificateTable`] the certificates that a host gives with one.
 //! - [`bank`] is the register bank and its manifest. The format, and why it can be believed, are in
 //!   the repository's `docs/platforms/snp.md`.
-//! - [`svsm`] reads what an SVSM attests, [`hcl`] what Azure's and OpenHCL's paravisor does.
+//! - [`svsm`] reads what an SVSM attests, `hcl` what Azure's and OpenHCL's paravisor does.
+//!
+//! # Features
+//!
+//! | feature | default | adds |
+//! |---|---|---|
+//! | `hcl` | on | `hcl`, and SHA-256 and SHA-512 for it |
 //!
 //! Nothing here checks signatures or certificates. Reports, tables and manifests are what somebody
 //! says, until a verifier has.
@@ -76,6 +82,7 @@ mod error;
 pub mod ghcb;
 mod guest;
 mod guid;
+#[cfg(feature = "hcl")]
 pub mod hcl;
 pub mod message;
 mod privilege;

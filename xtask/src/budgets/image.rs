@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! A linked image and the object it was made of, as `nm` and `size` see them.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -87,6 +88,24 @@ impl Image {
 
     /// Nothing undefined but what any environment has; no panic, no heap.
     pub(super) fn check_symbols(&self) -> Result<()> {
+        self.check_linked(&[])
+    }
+
+    /// The same, but panics may be reached through functions whose symbols have one of these parts,
+    /// and only through them: those that call a foreign crate with checks which the compiler cannot
+    /// rule out.
+    pub(super) fn check_symbols_but(&self, tolerated: &[&str]) -> Result<()> {
+        let is_panic = |name: &str| FORBIDDEN.iter().take(3).any(|(part, _)| name.contains(part));
+        let disassembly =
+            shell::text(program("objdump", &["-d", "--no-show-raw-insn"]).arg(&self.linked))?;
+        let escapes = escapes(&calls(&disassembly), is_panic, tolerated)?;
+        if !escapes.is_empty() {
+            bail!("{}: a panic can be reached through {}", self.name, escapes.join(", "));
+        }
+        self.check_linked(&["9panicking", "panic_fmt"])
+    }
+
+    fn check_linked(&self, tolerated: &[&str]) -> Result<()> {
         for symbol in symbols(&self.object, &["-u"])? {
             if !ENVIRONMENT.contains(&symbol.as_str()) && symbol != "_GLOBAL_OFFSET_TABLE_" {
                 bail!("{} needs {symbol}", self.name);
@@ -97,13 +116,65 @@ impl Image {
         let linked = symbols(&self.linked, &[])?;
         ensure!(linked.len() > 10, "{} has been stripped: nothing can be told", self.name);
         for symbol in linked {
-            if let Some((_, what)) = FORBIDDEN.iter().find(|(part, _)| symbol.contains(part)) {
+            let forbidden = FORBIDDEN.iter().filter(|(part, _)| !tolerated.contains(part));
+            if let Some((_, what)) = forbidden.clone().find(|(part, _)| symbol.contains(part)) {
                 let disassemble = format!("objdump -dr {}", self.linked.display());
                 bail!("{}: {what}: {symbol}; see who calls it: {disassemble}", self.name);
             }
         }
         Ok(())
     }
+}
+
+/// Who calls or jumps to whom, as `objdump -d` prints it.
+fn calls(disassembly: &str) -> BTreeMap<String, BTreeSet<String>> {
+    let mut calls = BTreeMap::<_, BTreeSet<_>>::new();
+    let mut caller = String::new();
+    for line in disassembly.lines() {
+        let Some((before, name)) = line.split_once('<') else { continue };
+        if let Some(name) = name.strip_suffix(">:") {
+            name.clone_into(&mut caller);
+            calls.entry(caller.clone()).or_default();
+        } else if before.split_whitespace().any(|w| w.starts_with("call") || w.starts_with('j')) {
+            let callee = name.split(['+', '>']).next().unwrap_or(name);
+            if callee != caller {
+                calls.entry(caller.clone()).or_default().insert(callee.to_owned());
+            }
+        }
+    }
+    calls
+}
+
+/// Functions that lead to one that `is_panic`, other than those that only the tolerated ones lead to.
+fn escapes(
+    calls: &BTreeMap<String, BTreeSet<String>>,
+    is_panic: impl Fn(&str) -> bool,
+    tolerated: &[&str],
+) -> Result<Vec<String>> {
+    let is_tolerated = |name: &str| tolerated.iter().any(|part| name.contains(part));
+    let mut below: BTreeSet<&str> = BTreeSet::new();
+    let mut next: Vec<&str> =
+        calls.keys().map(String::as_str).filter(|n| is_tolerated(n)).collect();
+    ensure!(next.len() >= tolerated.len(), "not all of {tolerated:?} are in the image");
+    while let Some(name) = next.pop() {
+        if below.insert(name) {
+            next.extend(calls.get(name).into_iter().flatten().map(String::as_str));
+        }
+    }
+    let mut above: BTreeSet<&str> =
+        calls.keys().map(String::as_str).filter(|name| is_panic(name)).collect();
+    loop {
+        let callers = calls.iter().filter(|(name, callees)| {
+            let leads = callees.iter().any(|callee| above.contains(callee.as_str()));
+            leads && !above.contains(name.as_str()) && !is_tolerated(name)
+        });
+        let more: Vec<&str> = callers.map(|(name, _)| name.as_str()).collect();
+        if more.is_empty() {
+            break;
+        }
+        above.extend(more);
+    }
+    Ok(above.difference(&below).map(|name| (*name).to_owned()).collect())
 }
 
 /// The names that `nm` prints.
@@ -128,6 +199,20 @@ fn functions(header: &str) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn panics_through_tolerated_functions_only() {
+        let image = "0000 <_start>:\n 0: call 10 <ours>\n\
+            0010 <ours>:\n 1: call 20 <cipher>\n 2: jmp 12 <ours+0x2>\n\
+            0020 <cipher>:\n 3: jne 30 <index>\n\
+            0030 <index>:\n 4: jmp 40 <panic>\n\
+            0040 <panic>:\n 5: ret\n";
+        let escaping = |image: &str| escapes(&calls(image), |n| n == "panic", &["cipher"]).unwrap();
+        assert!(escaping(image).is_empty());
+        let also = image.replace("1: call 20 <cipher>", "1: call 20 <cipher>\n 9: call 30 <index>");
+        assert_eq!(escaping(&also), ["_start", "ours"]);
+        assert!(escapes(&calls(image), |n| n == "panic", &["sipher"]).is_err());
+    }
 
     #[test]
     fn functions_of_a_header() {

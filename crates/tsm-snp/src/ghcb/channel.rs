@@ -59,21 +59,18 @@ impl<V: Vmgexit, M: SharedMemory> GhcbChannel<V, M> {
     }
 
     fn check(&self) -> Result<(), Error> {
-        let all = [Some(&self.ghcb), Some(&self.request), Some(&self.response)];
-        let all = all.into_iter().chain([self.certificates.as_ref()]).flatten();
-        let range = |memory: &M| -> Option<(u64, u64)> {
-            let (start, size) = (memory.guest_physical(), u64::try_from(memory.size()).ok()?);
-            let whole = size != 0 && size & 0xFFF == 0 && start.is_aligned(4096);
-            Some((start.0, start.0.checked_add(size).filter(|_| whole)?))
+        let certificates = match &self.certificates {
+            Some(memory) => range(memory)?,
+            None => (0, 0),
         };
-        for (number, memory) in all.clone().enumerate() {
-            let (start, end) = range(memory).ok_or(Error::new(ErrorKind::Misaligned))?;
-            for other in all.clone().take(number) {
-                let (other_start, other_end) = range(other).unwrap_or_default();
-                if start < other_end && other_start < end {
-                    return Err(Error::new(ErrorKind::Overlapping));
-                }
+        let all = [range(&self.ghcb)?, range(&self.request)?, range(&self.response)?, certificates];
+        let mut rest = all.as_slice();
+        while let [(start, end), others @ ..] = rest {
+            if others.iter().any(|(other_start, other_end)| start < other_end && other_start < end)
+            {
+                return Err(Error::new(ErrorKind::Overlapping));
             }
+            rest = others;
         }
         Ok(())
     }
@@ -91,6 +88,15 @@ impl<V: Vmgexit, M: SharedMemory> GhcbChannel<V, M> {
         self.ghcb.read(field.offset(), &mut value);
         Some(u64::from_le_bytes(value))
     }
+}
+
+/// First address and end of memory that must be whole pages.
+fn range(memory: &impl SharedMemory) -> Result<(u64, u64), Error> {
+    let start = memory.guest_physical();
+    let size = u64::try_from(memory.size()).unwrap_or(0);
+    let whole = size != 0 && size & 0xFFF == 0 && start.is_aligned(4096);
+    let end = start.0.checked_add(size).filter(|_| whole);
+    Ok((start.0, end.ok_or(Error::new(ErrorKind::Misaligned))?))
 }
 
 impl<V: Vmgexit, M: SharedMemory> GuestChannel for GhcbChannel<V, M> {
