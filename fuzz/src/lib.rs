@@ -28,6 +28,10 @@ mod record_reader;
 mod replay;
 mod sequence;
 mod sim_state;
+mod snp_certificates;
+mod snp_manifest;
+mod snp_message;
+mod snp_report;
 mod systemd;
 mod tcg;
 mod tdx_ccel;
@@ -53,6 +57,10 @@ pub use record_reader::record_reader;
 pub use replay::replay;
 pub use sequence::sequence;
 pub use sim_state::sim_state;
+pub use snp_certificates::snp_certificates;
+pub use snp_manifest::snp_manifest;
+pub use snp_message::snp_message;
+pub use snp_report::snp_report;
 pub use systemd::systemd;
 pub use tcg::tcg;
 pub use tdx_ccel::tdx_ccel;
@@ -82,6 +90,10 @@ pub fn target(name: &str) -> Option<fn(&[u8])> {
         "replay" => replay,
         "sequence" => sequence,
         "sim_state" => sim_state,
+        "snp_certificates" => snp_certificates,
+        "snp_manifest" => snp_manifest,
+        "snp_message" => snp_message,
+        "snp_report" => snp_report,
         "systemd" => systemd,
         "tcg" => tcg,
         "tdx_ccel" => tdx_ccel,
