@@ -404,24 +404,56 @@ impl fmt::Debug for Report {
     }
 }
 
-/// Where fields that are registers stand.
+/// Offsets in bytes of fields, for software that makes reports.
 impl Report {
-    pub(crate) const GUEST_SVN: usize = offset_of!(Self, guest_svn);
-    pub(crate) const POLICY: usize = offset_of!(Self, policy);
-    pub(crate) const FAMILY_ID: usize = offset_of!(Self, family_id);
-    pub(crate) const IMAGE_ID: usize = offset_of!(Self, image_id);
-    pub(crate) const CURRENT_TCB: usize = offset_of!(Self, current_tcb);
-    pub(crate) const PLATFORM_INFO: usize = offset_of!(Self, platform_info);
-    pub(crate) const MEASUREMENT: usize = offset_of!(Self, measurement);
-    pub(crate) const HOST_DATA: usize = offset_of!(Self, host_data);
-    pub(crate) const ID_KEY_DIGEST: usize = offset_of!(Self, id_key_digest);
-    pub(crate) const AUTHOR_KEY_DIGEST: usize = offset_of!(Self, author_key_digest);
-    pub(crate) const REPORT_ID: usize = offset_of!(Self, report_id);
-    pub(crate) const REPORT_ID_MA: usize = offset_of!(Self, report_id_ma);
-    pub(crate) const REPORTED_TCB: usize = offset_of!(Self, reported_tcb);
-    pub(crate) const CHIP_ID: usize = offset_of!(Self, chip_id);
-    pub(crate) const COMMITTED_TCB: usize = offset_of!(Self, committed_tcb);
-    pub(crate) const LAUNCH_TCB: usize = offset_of!(Self, launch_tcb);
+    /// Of `guest_svn`.
+    pub const GUEST_SVN: usize = offset_of!(Self, guest_svn);
+    /// Of `policy`.
+    pub const POLICY: usize = offset_of!(Self, policy);
+    /// Of `family_id`.
+    pub const FAMILY_ID: usize = offset_of!(Self, family_id);
+    /// Of `image_id`.
+    pub const IMAGE_ID: usize = offset_of!(Self, image_id);
+    /// Of `vmpl`.
+    pub const VMPL: usize = offset_of!(Self, vmpl);
+    /// Of `signature_algorithm`.
+    pub const SIGNATURE_ALGORITHM: usize = offset_of!(Self, signature_algorithm);
+    /// Of `current_tcb`.
+    pub const CURRENT_TCB: usize = offset_of!(Self, current_tcb);
+    /// Of `platform_info`.
+    pub const PLATFORM_INFO: usize = offset_of!(Self, platform_info);
+    /// Of `key_info`.
+    pub const KEY_INFO: usize = offset_of!(Self, key_info);
+    /// Of `report_data`.
+    pub const REPORT_DATA: usize = offset_of!(Self, report_data);
+    /// Of `measurement`.
+    pub const MEASUREMENT: usize = offset_of!(Self, measurement);
+    /// Of `host_data`.
+    pub const HOST_DATA: usize = offset_of!(Self, host_data);
+    /// Of `id_key_digest`.
+    pub const ID_KEY_DIGEST: usize = offset_of!(Self, id_key_digest);
+    /// Of `author_key_digest`.
+    pub const AUTHOR_KEY_DIGEST: usize = offset_of!(Self, author_key_digest);
+    /// Of `report_id`.
+    pub const REPORT_ID: usize = offset_of!(Self, report_id);
+    /// Of `report_id_ma`.
+    pub const REPORT_ID_MA: usize = offset_of!(Self, report_id_ma);
+    /// Of `reported_tcb`.
+    pub const REPORTED_TCB: usize = offset_of!(Self, reported_tcb);
+    /// Of `processor`.
+    pub const PROCESSOR: usize = offset_of!(Self, processor);
+    /// Of `chip_id`.
+    pub const CHIP_ID: usize = offset_of!(Self, chip_id);
+    /// Of `committed_tcb`.
+    pub const COMMITTED_TCB: usize = offset_of!(Self, committed_tcb);
+    /// Of `launch_tcb`.
+    pub const LAUNCH_TCB: usize = offset_of!(Self, launch_tcb);
+    /// Of `launch_mitigation_vector`.
+    pub const LAUNCH_MITIGATION_VECTOR: usize = offset_of!(Self, launch_mitigation_vector);
+    /// Of `current_mitigation_vector`.
+    pub const CURRENT_MITIGATION_VECTOR: usize = offset_of!(Self, current_mitigation_vector);
+    /// Of `signature`.
+    pub const SIGNATURE: usize = offset_of!(Self, signature);
 }
 
 impl Signature {
