@@ -284,6 +284,7 @@ impl<C: GuestChannel> GuestMessages<C> {
     }
 
     /// Seals the request, or finds it in flight already. Returns the message's size.
+    #[inline(never)] // What was asked need not lie on the stack while it is answered.
     fn seal<P: Payload>(&mut self, request: &P) -> Result<usize, Error> {
         let asked = Sent::of(request);
         let size = asked.message_size();
