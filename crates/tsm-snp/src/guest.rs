@@ -277,35 +277,49 @@ impl<C: GuestChannel> GuestMessages<C> {
         request: &P,
         certificates: Option<&mut [u8]>,
     ) -> Result<Certificates, Error> {
-        let size = self.seal(request)?;
+        let size = match self.in_flight(request) {
+            Some(size) => size,
+            None => {
+                self.settle()?;
+                self.seal(request)?
+            }
+        };
         let delivered = self.deliver(size, certificates)?;
         self.open(P::RESPONSE)?;
         Ok(delivered)
     }
 
-    /// Seals the request, or finds it in flight already. Returns the message's size.
+    /// The size of the message in flight, if it is this request's.
     #[inline(never)] // What was asked need not lie on the stack while it is answered.
+    fn in_flight<P: Payload>(&self, request: &P) -> Option<usize> {
+        match &self.state {
+            State::Live(Live { sent: Some(sent), .. }) => {
+                sent.is(&Sent::of(request)).then(|| sent.message_size())
+            }
+            _ => None,
+        }
+    }
+
+    /// Seals a request under the next number and returns the message's size. There is none in
+    /// flight.
+    #[inline(never)] // As above.
     fn seal<P: Payload>(&mut self, request: &P) -> Result<usize, Error> {
         let asked = Sent::of(request);
         let size = asked.message_size();
-        if let State::Live(Live { sent: Some(sent), .. }) = &self.state {
-            if sent.is(&asked) {
-                return Ok(size);
-            }
-            self.settle()?;
-        }
         match self.seal_next(asked) {
             Ok(()) => Ok(size),
             Err(cause) => Err(self.disable(cause)),
         }
     }
 
-    /// Seals a message under the next number. There is none in flight.
     fn seal_next(&mut self, asked: Sent) -> Result<(), Cause> {
         let live = match &mut self.state {
             State::Live(live) => live,
             State::Dead(cause) => return Err(*cause),
         };
+        if live.sent.is_some() {
+            return Err(Cause::Abandoned);
+        }
         // Both this message's number and its response's.
         let counter = live.key.counter();
         let (Some(sequence), Some(_)) = (counter.checked_add(1), counter.checked_add(2)) else {
@@ -326,6 +340,7 @@ impl<C: GuestChannel> GuestMessages<C> {
     }
 
     /// Sends the message, again if need be, until the host says that there is an answer.
+    #[inline(never)] // Nor the channel's frame.
     fn deliver(
         &mut self,
         size: usize,
