@@ -4,11 +4,21 @@
 //! Each kind has a file that turns bytes into the [`model`]; [`mod@print`] shows the model. Nothing is
 //! verified, and everything says so.
 
+mod cca_claims;
+mod cca_token;
 mod ccel_table;
 mod certificates;
 mod event_log;
+mod hcl;
 mod model;
 mod print;
+mod snp;
+mod snp_bank;
+mod snp_certificates;
+mod snp_report;
+mod snp_response;
+mod svsm_services;
+mod svsm_vtpm;
 mod tdx;
 mod tdx_quote;
 mod tdx_report;
@@ -16,7 +26,7 @@ mod tdx_report;
 use std::path::Path;
 
 use crate::args;
-use crate::evidence::{self, Evidence, Kind};
+use crate::evidence::{self, Evidence, Kind, ParseError};
 use crate::failure::Failure;
 use crate::{Result, Verdict, input};
 use model::{Finding, Inspection, Malformed};
@@ -58,23 +68,47 @@ fn binary(bytes: &[u8]) -> Option<Inspection> {
     if bytes.starts_with(b"CCEL") {
         return Some(ccel_table::inspect(bytes));
     }
+    let found = OTHERS.iter().find(|(is_one, _)| is_one(bytes));
+    found.map(|(_, inspect)| inspect(bytes)).or_else(|| of_tdx(bytes))
+}
+
+/// Whether bytes are of a kind, and what stands in them.
+type Adapter = (fn(&[u8]) -> bool, fn(&[u8]) -> Inspection);
+
+/// The kinds of evidence that are not TDX's. None looks like another, or like a log.
+const OTHERS: &[Adapter] = &[
+    (snp_report::is_one, snp_report::inspect),
+    (snp_response::is_one, snp_response::inspect),
+    (snp_certificates::is_one, snp_certificates::inspect),
+    (svsm_services::is_one, svsm_services::inspect),
+    (svsm_vtpm::is_one, svsm_vtpm::inspect),
+    (snp_bank::is_one, snp_bank::inspect),
+    (hcl::is_one, hcl::inspect),
+    (cca_token::is_one, cca_token::inspect),
+];
+
+fn of_tdx(bytes: &[u8]) -> Option<Inspection> {
     let kind = Kind::of(bytes)?;
-    Some(match (kind.parse(bytes), kind) {
-        (Ok(Evidence::TdReport(report)), _) => tdx_report::inspect(bytes, &report),
-        (Ok(Evidence::Quote(quote)), _) => tdx_quote::inspect(bytes, &quote),
-        (Err(error), Kind::TdReport) => {
-            Inspection::malformed("tdx-report", "TDREPORT", tdx::malformed(error))
-        }
-        (Err(error), Kind::Quote) => {
-            Inspection::malformed("tdx-quote", "quote", tdx::malformed(error))
+    let (name, title) = match kind {
+        Kind::TdReport => ("tdx-report", "TDREPORT"),
+        Kind::Quote => ("tdx-quote", "quote"),
+        Kind::CcaToken => return None,
+    };
+    Some(match kind.parse(bytes) {
+        Ok(Evidence::TdReport(report)) => tdx_report::inspect(bytes, &report),
+        Ok(Evidence::Quote(quote)) => tdx_quote::inspect(bytes, &quote),
+        Ok(Evidence::CcaToken(_)) => return None,
+        Err(ParseError::Tdx(error)) => Inspection::malformed(name, title, tdx::malformed(error)),
+        Err(ParseError::Cca(error)) => {
+            Inspection::malformed(name, title, cca_token::malformed(error))
         }
     })
 }
 
 fn unknown(bytes: &[u8]) -> Inspection {
     let mut text =
-        "neither evidence (TDREPORT, quote) nor the ACPI table CCEL nor an event log that \
-                    this program knows"
+        "neither evidence (of TDX, SEV-SNP or Arm CCA) nor the ACPI table CCEL nor an event log \
+         that this program knows"
             .to_string();
     if bytes.len() == tsm_tdx::TdReport::SIZE {
         text.push_str("; it has the size of a TDREPORT, but does not begin like a TD's");

@@ -106,7 +106,7 @@ pub(super) fn verify(
 
 /// Evidence to registers. A real verifier begins with what is only noted here.
 fn platform(quote: &[u8], nonce: &Digest, findings: &mut Findings) -> Result<Vec<Value>> {
-    let usage = |error: tsm_tdx::Error| Failure::usage(format!("the demo's quote: {error}"));
+    let usage = |error| Failure::usage(format!("the demo's quote: {error}"));
     let Evidence::Quote(quote) = Kind::Quote.parse(quote).map_err(usage)? else {
         return Err(Failure::usage("the demo's quote is none"));
     };

@@ -2,44 +2,80 @@
 //! Certificates in evidence: what they say of themselves. Nothing is checked.
 
 use x509_cert::Certificate;
-use x509_cert::der::DecodePem as _;
+use x509_cert::der::{Decode as _, DecodePem as _};
 
 use super::model::{Fields, Finding, Section, offset};
 
 /// A section of the certificates in PEM text.
-pub(super) fn section<'b>(whole: &'b [u8], pem: &'b [u8], findings: &mut Vec<Finding>) -> Section {
+pub(super) fn section<'b>(
+    whole: &'b [u8],
+    bytes: &'b [u8],
+    findings: &mut Vec<Finding>,
+) -> Section {
     let mut fields = Fields::new("Certificates: not checked", whole);
+    pem(&mut fields, whole, "certificate", bytes, findings);
+    fields.section()
+}
+
+/// Adds the certificates in PEM text, under this name and a number.
+pub(super) fn pem<'b>(
+    fields: &mut Fields<'b>,
+    whole: &'b [u8],
+    name: &str,
+    bytes: &'b [u8],
+    findings: &mut Vec<Finding>,
+) {
     let mut count = 0;
-    for block in Blocks(pem) {
+    for block in Blocks(bytes) {
         count += 1;
-        let name = format!("certificate {count}");
-        match Certificate::from_pem(block) {
-            Ok(certificate) => {
-                let tbs = certificate.tbs_certificate();
-                let validity = tbs.validity();
-                let meaning = format!(
-                    "{} bytes, issued by {}, valid {} to {}",
-                    block.len(),
-                    tbs.issuer(),
-                    validity.not_before.to_date_time(),
-                    validity.not_after.to_date_time()
-                );
-                fields.add(name, block, tbs.subject(), meaning);
-            }
-            Err(error) => {
-                fields.add(name, block, "cannot be read", format!("{} bytes", block.len()));
-                let text = format!("certificate {count} cannot be read: {error}");
-                findings.push(Finding::at("certificate", offset(whole, block), text));
-            }
-        }
+        add(fields, whole, &format!("{name} {count}"), block, Certificate::from_pem, findings);
     }
     if count == 0 {
-        let value = format!("{} bytes", pem.len());
-        fields.add("certificates", pem, value, "not text as all platforms write it");
+        let value = format!("{} bytes", bytes.len());
+        fields.add("certificates", bytes, value, "not text as all platforms write it");
         let text = "certificates in another form than PEM, which are not read";
-        findings.push(Finding::at("certificate", offset(whole, pem), text));
+        findings.push(Finding::at("certificate", offset(whole, bytes), text));
     }
-    fields.section()
+}
+
+/// Adds a certificate in DER.
+pub(super) fn der<'b>(
+    fields: &mut Fields<'b>,
+    whole: &'b [u8],
+    name: &str,
+    bytes: &'b [u8],
+    findings: &mut Vec<Finding>,
+) {
+    add(fields, whole, name, bytes, Certificate::from_der, findings);
+}
+
+fn add<'b>(
+    fields: &mut Fields<'b>,
+    whole: &'b [u8],
+    name: &str,
+    bytes: &'b [u8],
+    read: impl Fn(&'b [u8]) -> x509_cert::der::Result<Certificate>,
+    findings: &mut Vec<Finding>,
+) {
+    match read(bytes) {
+        Ok(certificate) => {
+            let tbs = certificate.tbs_certificate();
+            let validity = tbs.validity();
+            let meaning = format!(
+                "{} bytes, issued by {}, valid {} to {}",
+                bytes.len(),
+                tbs.issuer(),
+                validity.not_before.to_date_time(),
+                validity.not_after.to_date_time()
+            );
+            fields.add(name, bytes, tbs.subject(), meaning);
+        }
+        Err(error) => {
+            fields.add(name, bytes, "cannot be read", format!("{} bytes", bytes.len()));
+            let text = format!("{name} cannot be read: {error}");
+            findings.push(Finding::at("certificate", offset(whole, bytes), text));
+        }
+    }
 }
 
 /// The blocks of PEM text, from the first mark to the last.

@@ -2,6 +2,7 @@
 //! Running the command and looking at what it says.
 #![allow(dead_code, reason = "each test file uses a part")]
 
+pub(crate) mod inspected;
 pub(crate) mod schema;
 
 use core::sync::atomic::{AtomicU32, Ordering};
