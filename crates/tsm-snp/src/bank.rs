@@ -31,8 +31,8 @@ pub enum Isolation {
 /// A bank of registers that the most privileged software keeps: an SVSM or a paravisor at VMPL0, or
 /// a guest that has neither.
 ///
-/// A register is extended and never set; all start from zeros, and there is no way to begin anew. The
-/// bank counts the extensions of each value. `VALUES` is how many values there is room for: a
+/// A register is extended and never set; all start from zeros, and there is no way to begin anew but to
+/// [`resume`](Self::resume) another bank. The bank counts the extensions of each value. `VALUES` is how many values there is room for: a
 /// register has one for each of its banks.
 #[derive(Clone, Debug)]
 pub struct SoftwareBank<'r, const VALUES: usize> {
@@ -93,6 +93,44 @@ impl<'r, const VALUES: usize> SoftwareBank<'r, VALUES> {
             }
         }
         Ok(Self { registers, values, isolation })
+    }
+
+    /// The bank that wrote this manifest, as it was then: for a keeper that is replaced while the guest
+    /// runs, and for simulators.
+    ///
+    /// Whoever calls this decides what the registers say. Where the manifest comes from must be as
+    /// safe from those who extend as the bank itself; a keeper that never calls it cannot be set back.
+    ///
+    /// # Errors
+    ///
+    /// As [`new`](Self::new), and with the register's number [`ErrorKind::Name`] if the manifest has
+    /// another one there, [`ErrorKind::Algorithm`] if that has other values, [`ErrorKind::Count`] if
+    /// it has more registers.
+    pub fn resume(
+        registers: &'r [Register<'r>],
+        manifest: &Manifest<'_>,
+    ) -> Result<Self, Error> {
+        let mut bank = Self::new(registers, manifest.isolation())?;
+        let mut values = bank.values.iter_mut();
+        let mut written = manifest.registers();
+        for (number, register) in registers.iter().enumerate() {
+            let written = written.next().filter(|written| written.name == register.name);
+            let written = written.ok_or(Error::at(ErrorKind::Name, number))?;
+            let mut there = written.values();
+            for algorithm in register.banks().iter() {
+                let value = there.next().filter(|value| value.digest.algorithm() == algorithm);
+                let other = Error::at(ErrorKind::Algorithm, number);
+                let (value, held) = (value.ok_or(other)?, values.next().ok_or(other)?);
+                *held = Held { digest: value.digest, extensions: value.extensions };
+            }
+            if there.next().is_some() {
+                return Err(Error::at(ErrorKind::Algorithm, number));
+            }
+        }
+        match written.next() {
+            Some(_) => Err(Error::at(ErrorKind::Count, registers.len())),
+            None => Ok(bank),
+        }
     }
 
     /// Who keeps it.
@@ -210,6 +248,36 @@ mod tests {
         assert_eq!(bank.extensions(RegisterId(0), Algorithm::Sha256), Some(0));
         assert_eq!(bank.extensions(RegisterId(0), Algorithm::Sha384), None);
         assert_eq!(bank.extensions(RegisterId(2), Algorithm::Sha384), None);
+    }
+
+    #[test]
+    fn resumed_from_its_manifest() {
+        let mut bank = SoftwareBank::<2>::new(TWO, Isolation::Privileged).unwrap();
+        bank.extend(RegisterId(1), &[Algorithm::Sha384.hash(b"x")]).unwrap();
+        let mut page = [0; 512];
+        let written = bank.write_manifest(&mut page).unwrap().to_vec();
+        let manifest = Manifest::parse(&written).unwrap();
+        let mut again = SoftwareBank::<2>::resume(TWO, &manifest).unwrap();
+        for bank in [&mut bank, &mut again] {
+            bank.extend(RegisterId(1), &[Algorithm::Sha384.hash(b"y")]).unwrap();
+            assert_eq!(bank.extensions(RegisterId(1), Algorithm::Sha384), Some(2));
+        }
+        let mut other = [0; 512];
+        let after = bank.write_manifest(&mut page).unwrap();
+        assert_eq!(again.write_manifest(&mut other).unwrap(), after);
+
+        let refused = |table: &[Register<'_>]| {
+            let error = SoftwareBank::<3>::resume(table, &manifest).unwrap_err();
+            (error.kind(), error.offset())
+        };
+        assert_eq!(refused(&[TWO[1], TWO[0]]), (ErrorKind::Name, Some(0)));
+        assert_eq!(refused(&TWO[..1]), (ErrorKind::Count, Some(1)));
+        assert_eq!(refused(&[TWO[0], TWO[1], rtmr("c")]), (ErrorKind::Name, Some(2)));
+        let other = Register::runtime("b", Banks::one(Algorithm::Sha256));
+        assert_eq!(refused(&[TWO[0], other]), (ErrorKind::Algorithm, Some(1)));
+        let both = Banks::new(&[Algorithm::Sha256, Algorithm::Sha384]).unwrap();
+        let more = Register::runtime("a", both);
+        assert_eq!(refused(&[more, TWO[1]]), (ErrorKind::Algorithm, Some(0)));
     }
 
     #[test]
