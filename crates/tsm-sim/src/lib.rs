@@ -29,6 +29,8 @@
 //!   [`tsm_core::provider`]; adapters call it in their tests.
 //! - With the feature `tdx`, `tdx` is a TDX module in software, below the adapter for TDX; with
 //!   `tdx-quote` also its quotes and all that vouches for them.
+//! - With the feature `snp`, `snp` is the firmware and the host of an SNP guest, below the adapter for
+//!   SNP; with `snp-report` also the certificates that vouch for its reports.
 //!
 //! ```
 //! use tsm_core::{Algorithm, Provider};
@@ -48,12 +50,14 @@ extern crate alloc;
 pub mod contract;
 #[cfg(feature = "platforms")]
 mod faulty;
-#[cfg(any(feature = "platforms", feature = "tdx"))]
+#[cfg(any(feature = "platforms", feature = "snp", feature = "tdx"))]
 mod lines;
 #[cfg(feature = "platforms")]
 pub mod platform;
 #[cfg(feature = "platforms")]
 mod simulated;
+#[cfg(feature = "snp")]
+pub mod snp;
 #[cfg(feature = "platforms")]
 mod state;
 #[cfg(feature = "platforms")]
@@ -65,7 +69,7 @@ mod trace;
 
 #[cfg(feature = "platforms")]
 pub use faulty::{Call, Fault, Faulty, Injected};
-#[cfg(any(feature = "platforms", feature = "tdx"))]
+#[cfg(any(feature = "platforms", feature = "snp", feature = "tdx"))]
 pub use lines::{LoadError, LoadErrorKind};
 #[cfg(feature = "platforms")]
 pub use simulated::Simulated;
