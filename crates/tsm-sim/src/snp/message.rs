@@ -75,3 +75,6 @@ pub(super) fn seal(key: &[u8; 32], mut header: Header, payload: &[u8], page: &mu
     }
     put(page, 0, header.as_bytes());
 }
+
+#[cfg(test)]
+mod tests;
