@@ -6,6 +6,7 @@ use core::hint::black_box;
 
 use tsm_benches::appender::Appender;
 use tsm_benches::paired::{Timed, time};
+use tsm_benches::snp::Conversation;
 use tsm_benches::tdx::{Adapter, Alone};
 use tsm_benches::{bare, eventlog, hostile, input, is_trial, size};
 use tsm_core::Algorithm::{self, Sha256, Sha384};
@@ -22,6 +23,7 @@ fn main() {
         append(banks);
     }
     tdx();
+    snp();
     replay();
     ima();
     firmware();
@@ -85,6 +87,13 @@ fn tdx() {
         alone.best_ratio
     );
     row("tdx extend, adapter and module / its 1 bare", &both, each, alone.ratio + 0.3);
+}
+
+fn snp() {
+    let each = size(2000);
+    let conversation = Conversation::new(each);
+    let timed = time(|| conversation.adapter(), || conversation.alone());
+    row("snp report request / its AES-GCM and copying", &timed, each, 1.20);
 }
 
 fn replay() {

@@ -12,6 +12,7 @@ pub mod eventlog;
 pub mod hostile;
 pub mod input;
 pub mod paired;
+pub mod snp;
 pub mod tdx;
 
 /// Whether criterion was told only to try every benchmark: then inputs are small.
