@@ -106,10 +106,7 @@ impl<'r, const VALUES: usize> SoftwareBank<'r, VALUES> {
     /// As [`new`](Self::new), and with the register's number [`ErrorKind::Name`] if the manifest has
     /// another one there, [`ErrorKind::Algorithm`] if that has other values, [`ErrorKind::Count`] if
     /// it has more registers.
-    pub fn resume(
-        registers: &'r [Register<'r>],
-        manifest: &Manifest<'_>,
-    ) -> Result<Self, Error> {
+    pub fn resume(registers: &'r [Register<'r>], manifest: &Manifest<'_>) -> Result<Self, Error> {
         let mut bank = Self::new(registers, manifest.isolation())?;
         let mut values = bank.values.iter_mut();
         let mut written = manifest.registers();
