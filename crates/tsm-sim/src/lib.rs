@@ -31,6 +31,8 @@
 //!   `tdx-quote` also its quotes and all that vouches for them.
 //! - With the feature `snp`, `snp` is the firmware and the host of an SNP guest, below the adapter for
 //!   SNP; with `snp-report` also the certificates that vouch for its reports.
+//! - With the feature `cca`, `cca` is a realm management monitor in software, below the adapter for
+//!   Arm CCA; with `cca-token` also its tokens, and a machine.
 //!
 //! ```
 //! use tsm_core::{Algorithm, Provider};
@@ -46,11 +48,13 @@
 
 extern crate alloc;
 
+#[cfg(feature = "cca")]
+pub mod cca;
 #[cfg(feature = "platforms")]
 pub mod contract;
 #[cfg(feature = "platforms")]
 mod faulty;
-#[cfg(any(feature = "platforms", feature = "snp", feature = "tdx"))]
+#[cfg(any(feature = "platforms", feature = "snp", feature = "tdx", feature = "cca-token"))]
 mod lines;
 #[cfg(feature = "platforms")]
 pub mod platform;
@@ -69,7 +73,7 @@ mod trace;
 
 #[cfg(feature = "platforms")]
 pub use faulty::{Call, Fault, Faulty, Injected};
-#[cfg(any(feature = "platforms", feature = "snp", feature = "tdx"))]
+#[cfg(any(feature = "platforms", feature = "snp", feature = "tdx", feature = "cca-token"))]
 pub use lines::{LoadError, LoadErrorKind};
 #[cfg(feature = "platforms")]
 pub use simulated::Simulated;
