@@ -5,6 +5,7 @@
 
 mod image;
 mod machine;
+mod realm;
 mod replay;
 mod serial;
 mod swtpm;
@@ -25,6 +26,7 @@ use crate::workspace;
 pub(crate) enum Example {
     Uefi,
     TdShim,
+    Realm,
 }
 
 impl Example {
@@ -33,18 +35,19 @@ impl Example {
         match name {
             "uefi" => Some(Self::Uefi),
             "td-shim" => Some(Self::TdShim),
+            "realm" => Some(Self::Realm),
             _ => None,
         }
     }
 }
 
-/// Both.
+/// All of them.
 ///
 /// # Errors
 ///
 /// See [`run`].
 pub(crate) fn all() -> Result<Outcome> {
-    run(&[Example::TdShim, Example::Uefi])
+    run(&[Example::TdShim, Example::Realm, Example::Uefi])
 }
 
 /// Builds the images and boots them.
@@ -65,6 +68,7 @@ pub(crate) fn run(examples: &[Example]) -> Result<Outcome> {
         figures.push(match example {
             Example::Uefi => uefi::run(&tsm)?,
             Example::TdShim => td_shim::run(&tsm)?,
+            Example::Realm => realm::run(&tsm)?,
         });
     }
     Ok(Outcome::Done(figures.join("; ")))
@@ -73,9 +77,12 @@ pub(crate) fn run(examples: &[Example]) -> Result<Outcome> {
 /// Installs the Debian packages that are missing.
 fn install(examples: &[Example]) -> Result<()> {
     let uefi = examples.contains(&Example::Uefi);
+    let x86 = uefi || examples.contains(&Example::TdShim);
+    let arm = examples.contains(&Example::Realm);
     let tcti = || Path::new(TCTI).exists();
     let needed = [
-        ("qemu-system-x86", shell::exists(machine::QEMU)),
+        ("qemu-system-x86", !x86 || shell::exists(machine::QEMU)),
+        ("qemu-system-arm", !arm || shell::exists(machine::QEMU_ARM)),
         ("ovmf", !uefi || Path::new(machine::OVMF).exists()),
         ("swtpm", !uefi || shell::exists("swtpm")),
         ("swtpm-tools", !uefi || shell::exists("swtpm_setup") && shell::exists("swtpm_ioctl")),

@@ -17,7 +17,8 @@ use crate::workspace;
 /// rustfmt's.
 pub(super) fn formatted() -> Result<()> {
     // Not `--all`, which goes on to the crates that the images use.
-    let mut fmt = shell::cargo(&["fmt", "-p", "td-shim", "-p", "uefi-shim", "--check"]);
+    let mut fmt =
+        shell::cargo(&["fmt", "-p", "realm", "-p", "td-shim", "-p", "uefi-shim", "--check"]);
     shell::run(fmt.current_dir(workspace::root().join("examples")))
 }
 

@@ -15,7 +15,9 @@ use super::serial::Serial;
 
 /// The program.
 pub(super) const QEMU: &str = "qemu-system-x86_64";
-/// Debian's UEFI firmware for it.
+/// The program for AArch64.
+pub(super) const QEMU_ARM: &str = "qemu-system-aarch64";
+/// Debian's UEFI firmware for the first.
 pub(super) const OVMF: &str = "/usr/share/OVMF/OVMF_CODE_4M.fd";
 /// That firmware's empty variables.
 pub(super) const OVMF_VARIABLES: &str = "/usr/share/OVMF/OVMF_VARS_4M.fd";
@@ -28,6 +30,17 @@ pub(super) fn bare(memory: &str) -> Command {
     qemu.args(["-nodefaults", "-display", "none", "-monitor", "none", "-net", "none"]);
     qemu.args(["-no-reboot", "-serial", "stdio"]);
     qemu.args(["-device", "isa-debug-exit,iobase=0xf4,iosize=4"]);
+    qemu
+}
+
+/// An AArch64 machine that starts at EL2, with a serial port, and with semihosting to end it: the
+/// image chooses QEMU's status.
+pub(super) fn virtualization(memory: &str) -> Command {
+    let mut qemu = Command::new(QEMU_ARM);
+    qemu.args(["-machine", "virt,virtualization=on,accel=tcg", "-cpu", "cortex-a57"]);
+    qemu.args(["-m", memory, "-nodefaults", "-display", "none", "-monitor", "none"]);
+    qemu.args(["-net", "none", "-no-reboot", "-serial", "stdio"]);
+    qemu.args(["-semihosting-config", "enable=on,target=native"]);
     qemu
 }
 
@@ -48,7 +61,8 @@ pub(super) fn run(mut qemu: Command, time: Duration) -> Result<Run> {
     let dir = TempDir::new()?;
     let (said, complained) = (dir.path().join("serial"), dir.path().join("stderr"));
     qemu.stdin(Stdio::null()).stdout(File::create(&said)?).stderr(File::create(&complained)?);
-    let mut child = Process(qemu.spawn().with_context(|| format!("cannot run {QEMU}"))?);
+    let child = qemu.spawn();
+    let mut child = Process(child.with_context(|| format!("cannot run {:?}", qemu.get_program()))?);
     let end = Instant::now() + time;
     let status = loop {
         if let Some(status) = child.0.try_wait()? {
@@ -64,7 +78,7 @@ pub(super) fn run(mut qemu: Command, time: Duration) -> Result<Run> {
     let serial = Serial::new(&fs::read(&said)?);
     let complained = fs::read_to_string(&complained).unwrap_or_default();
     let status = status.code().with_context(|| format!("QEMU died: {complained}"))?;
-    // 1 is QEMU's own: wrong arguments. An image's status is odd and greater.
+    // 1 is QEMU's own: wrong arguments. An image's status is greater.
     if status <= 1 {
         bail!("QEMU: status {status}: {complained}\nthe image said:\n{serial}");
     }
