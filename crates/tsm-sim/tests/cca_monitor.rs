@@ -193,13 +193,14 @@ fn statuses() {
         (0xC400_0197, &[BASE, BASE, 1, 0], 1),
         // No operation.
         (0xC400_0195, &[BASE, 0, 4096], 2),
-        // Those of 1.1, others' numbers, a hint that is none of the function's bits.
+        // Those of 1.1, and others' numbers.
         (0xC400_019A, &[], u64::MAX),
         (0xC400_01A3, &[], u64::MAX),
         (0x8400_0000, &[], u64::MAX),
         (0, &[], u64::MAX),
-        (1 << 32 | 0xC400_0191, &[0], u64::MAX),
+        // A hint, and what is above W0, are none of the function's bits.
         (0xC401_0191, &[0], 0),
+        (1 << 32 | 0xC400_0191, &[0], 0),
     ] {
         assert_eq!(guest.smc(function, given)[0], status, "{function:#x} {given:x?}");
     }

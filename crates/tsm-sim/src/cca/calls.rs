@@ -69,11 +69,7 @@ impl<A: Attester> Monitor<A> {
         after: &mut Registers,
         memory: &mut impl GuestMemory,
     ) -> Leave {
-        let [x0, ..] = before.x;
-        // A function is 32 bits wide; whatever is above belongs to another one.
-        if x0 >> 32 != 0 {
-            return Ok(Status::NOT_SUPPORTED);
-        }
+        // It is in W0 (SMCCC); the upper half of X0 plays no part.
         match before.function() {
             Function::VERSION => Ok(version(&self.quirks, before, after)),
             // All feature registers are zero.
