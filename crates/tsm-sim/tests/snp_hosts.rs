@@ -263,8 +263,24 @@ fn certificates() {
     let mut room = vec![0xAA; 8192];
     let came = guest.report_with_certificates(&request, &mut out, &mut room).unwrap();
     assert!(came == Certificates::Copied && room[4096] == 5 && room[4097..] == [0; 4095]);
-    // Each of the four took one number, although some were sent twice.
+    // Each of the three took one number, although some were sent twice.
     assert_eq!(guest.channel_mut().firmware().counter(VmpckIndex::ALL[0]), 6);
+}
+
+/// Certificates are the host's: the report comes whatever they are, and the table is refused.
+#[test]
+fn certificates_of_a_hostile_host() {
+    let request = ReportRequest::new([3; 64], Vmpl::VMPL0);
+    for byte in [1, 0xFF] {
+        let mut guest = guest([Conduct::Certificates(byte), Conduct::MorePages(Some(u64::MAX))]);
+        let (mut out, mut room) = ([0; REPORT_SIZE], vec![0; 4096]);
+        let came = guest.report_with_certificates(&request, &mut out, &mut room).unwrap();
+        assert_eq!((came, out[Report::REPORT_DATA]), (Certificates::Copied, 3));
+        assert_eq!(CertificateTable::parse(&room).unwrap_err().kind(), ErrorKind::Count);
+        let came = guest.report_with_certificates(&request, &mut out, &mut room).unwrap();
+        assert_eq!(came, Certificates::Pages(Some(u64::MAX)));
+        assert_eq!(guest.channel_mut().repeated_nonces(), 0);
+    }
 }
 
 /// The secrets page as the model writes it is the one that the adapter reads.
@@ -312,6 +328,7 @@ fn conduct() -> impl Strategy<Value = Conduct> {
         1 => any::<u8>().prop_map(Conduct::Type),
         1 => any::<u16>().prop_map(Conduct::Size),
         1 => (0_usize..4096).prop_map(Conduct::Truncate),
+        1 => any::<u8>().prop_map(Conduct::Certificates),
         1 => byte().prop_map(|(at, mask)| Conduct::ChangeRequest { at, mask }),
     ]
 }

@@ -107,6 +107,17 @@ fn a_busy_host() {
     assert_eq!(Manifest::parse(&manifest).unwrap().check_binding(report, &[2; 64]), Ok(()));
 }
 
+/// The table is of the machine's reports.
+#[test]
+fn certificates() {
+    let machine = SnpMachine::new("certificates");
+    let table = machine.certificate_table();
+    let table = tsm_snp::CertificateTable::parse(&table).unwrap();
+    let kinds: Vec<_> = table.entries().map(|entry| entry.kind()).collect();
+    use tsm_snp::CertificateKind::{Ark, Ask, Vcek};
+    assert_eq!(kinds, [Vcek, Ask, Ark]);
+}
+
 #[test]
 fn survives_the_process() {
     for (generation, version) in [
@@ -149,6 +160,21 @@ fn states_that_are_none() {
     for end in 0..state.len() {
         assert!(SnpMachine::load(&state[..end]).is_err(), "{end}");
     }
+    // A changed byte is refused, or is there again in what is saved.
+    let lines = |state: &[u8]| -> Vec<String> {
+        let text = String::from_utf8(state.to_vec()).unwrap();
+        text.lines().filter(|line| !line.starts_with("messages ")).map(str::to_owned).collect()
+    };
+    let mut accepted = 0;
+    for place in 0..state.len() {
+        let mut changed = state.clone();
+        changed[place] ^= 1;
+        if let Ok(machine) = SnpMachine::load(&changed) {
+            assert_eq!(lines(&machine.save()), lines(&changed), "{place}");
+            accepted += 1;
+        }
+    }
+    assert!(accepted > 500, "{accepted}");
     let text = String::from_utf8(state).unwrap();
     let kind = |from: &str, to: &str| {
         assert!(text.contains(from), "{from}");

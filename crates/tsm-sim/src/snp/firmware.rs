@@ -145,7 +145,8 @@ impl Firmware {
         &self.guest
     }
 
-    /// The guest, as the one who launches it can change it.
+    /// The guest, as the one who launches it can change it. The keys of its messages follow
+    /// `report_id`.
     pub const fn guest_mut(&mut self) -> &mut Guest {
         &mut self.guest
     }

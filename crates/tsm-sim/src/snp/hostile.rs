@@ -63,6 +63,8 @@ pub enum Conduct {
     Size(u16),
     /// Gives the answer's first bytes only, with zeros behind.
     Truncate(usize),
+    /// Does its work, and fills the memory for certificates with this byte.
+    Certificates(u8),
     /// Exclusive-ors a byte of the request before the firmware has it.
     ChangeRequest {
         /// Where in the page.
@@ -75,7 +77,7 @@ pub enum Conduct {
 /// A [`Host`] that does what a schedule says, and is honest when the schedule is over. It keeps what
 /// it sees.
 ///
-/// It passes messages to the honest host's firmware itself; certificates come only with
+/// It passes messages to the honest host's firmware itself; good certificates come only with
 /// [`Conduct::Honest`].
 #[derive(Clone, Debug)]
 pub struct Hostile {
@@ -252,6 +254,10 @@ impl Carrier for Hostile {
                 let exit = self.ask(request, response);
                 response.get_mut(size..).unwrap_or_default().fill(0);
                 exit
+            }
+            Conduct::Certificates(byte) => {
+                certificates.unwrap_or_default().fill(byte);
+                self.ask(request, response)
             }
             Conduct::ChangeRequest { at, mask } => {
                 let mut page = [0; PAGE];

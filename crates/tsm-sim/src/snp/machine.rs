@@ -113,6 +113,16 @@ impl SnpMachine {
     }
 }
 
+#[cfg(feature = "snp-report")]
+impl SnpMachine {
+    /// Certificates for the machine's reports, as a host gives them out:
+    /// [`certificate_table`](super::authority::certificate_table).
+    #[must_use]
+    pub fn certificate_table(&self) -> Vec<u8> {
+        super::authority::certificate_table(self.host().firmware())
+    }
+}
+
 /// The host, held by machine and adapter.
 #[derive(Clone, Debug)]
 struct SharedHost(Rc<RefCell<Host>>);

@@ -143,6 +143,9 @@ fn guest(lines: &mut Reader<'_>) -> Result<Guest, LoadError> {
         _ => return Err(lines.error(LoadErrorKind::Unexpected)),
     };
     let author_key_digest = array(lines, "author_key_digest ")?;
+    if !has_author_key && author_key_digest != [0; 48] {
+        return Err(lines.error(LoadErrorKind::Unexpected));
+    }
     Ok(Guest {
         svn,
         policy,
