@@ -93,9 +93,11 @@ pub(crate) enum Command {
     ///
     /// tsm convert --to cel-json --output all.json binary_bios_measurements ima_list
     Convert(Convert),
-    /// Say what evidence is and what stands in it, field by field: TDREPORT, quote, ACPI table CCEL
+    /// Say what evidence is and what stands in it, field by field
     ///
-    /// Of an event log a summary. Nothing is verified: what is odd is told, and does not change the
+    /// Of TDX a TDREPORT, a quote, the ACPI table CCEL; of SEV-SNP a report, the response with one, a
+    /// certificate table, the manifests of an SVSM's services and of a register bank, a paravisor's
+    /// report (HCL); a token of Arm CCA. Of an event log a summary. Nothing is verified: what is odd is told, and does not change the
     /// exit status. Exit status: 0 all could be read, 2 wrong use or malformed input.
     Inspect(Inspect),
 }
@@ -262,8 +264,8 @@ pub(crate) struct Question {
     /// Authenticated value of the register. For logs of several registers REGISTER:ALG/HEX
     #[arg(long = "expect", value_name = "[REGISTER:]ALG/HEX", value_parser = parse::value)]
     pub(crate) expected: Vec<Value>,
-    /// Evidence that has the registers' values: a TDREPORT or a TD's quote. Its signature is not
-    /// checked here: verify it first
+    /// Evidence that has the registers' values: a TDREPORT, a TD's quote, or a token of Arm CCA. No
+    /// signature is checked here: verify it first
     #[arg(long = "expect-from", value_name = "EVIDENCE")]
     pub(crate) evidence: Vec<PathBuf>,
     /// File of authenticated values, one a line: REGISTER:ALG/HEX, or PCR number and hex digits as

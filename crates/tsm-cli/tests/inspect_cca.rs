@@ -6,7 +6,7 @@ mod common;
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use common::inspected::{check_places, fields, inspect, is, kinds, well_formed};
 use common::{Dir, event, header, shared, tsm};
@@ -14,7 +14,7 @@ use serde_json::Value as Json;
 use tsm_core::Algorithm;
 use tsm_core::hex::Hex;
 
-fn text(path: &PathBuf) -> &str {
+fn text(path: &Path) -> &str {
     path.to_str().unwrap()
 }
 
@@ -178,6 +178,47 @@ fn unknown_claims() {
         assert_eq!((found.len(), &found[0]["offset"]), (1, &unknown["offset"]), "{findings:?}");
         assert!(found[0]["text"].as_str().unwrap().contains(label));
     }
+}
+
+/// The same for a component of the platform: the first one of a real token gets another entry.
+#[test]
+fn unknown_entries_of_components() {
+    let Some(folder) = shared("cca/tf-rmm") else { return };
+    let platform = fs::read(folder.join("eac5_platform_token.cbor")).unwrap();
+    let realm = fs::read(folder.join("../veraison-rust-ccatoken/realm-claims.cbor")).unwrap();
+    // The payload's place: behind tag, array, protected header, unprotected header and its own head.
+    assert_eq!(
+        (platform[..8].to_vec(), platform[8]),
+        (b"\xd2\x84\x44\xa1\x01\x38\x22\xa0".to_vec(), 0x59)
+    );
+    let size = usize::from(u16::from_be_bytes([platform[9], platform[10]]));
+    let mut claims = platform[11..][..size].to_vec();
+    // Claim 2399, an array of four maps.
+    let at = claims.windows(4).position(|window| window == b"\x19\x09\x5f\x84").unwrap() + 4;
+    let pairs = claims[at];
+    assert!((0xA2..0xB7).contains(&pairs), "{pairs:#x}");
+    claims[at] += 1;
+    claims.splice(at + 1..at + 1, *b"\x18\x63\x42hi");
+    let sign1 = |claims: &[u8]| {
+        [&b"\xd2\x84\x44\xa1\x01\x38\x22\xa0"[..], &bytes(claims), &bytes(&[7; 96])].concat()
+    };
+    let token = [
+        &b"\xd9\x01\x8f\xa2\x19\xac\xca"[..],
+        &bytes(&sign1(&claims)),
+        b"\x19\xac\xd1",
+        &bytes(&sign1(&realm)),
+    ];
+    let token = token.concat();
+    let dir = Dir::new();
+    let file = well_formed(text(&dir.file("token", &token)));
+    check_places(&file, &token);
+    let all = fields(&file);
+    let unknown = of(&all, "Software", "label 99");
+    assert_eq!(unknown["bytes"], Hex(b"\x42hi").to_string());
+    assert!(unknown["meaning"].as_str().unwrap().contains("component 1"));
+    let findings = file["findings"].as_array().unwrap();
+    let found: Vec<_> = findings.iter().filter(is("unknown-claim")).collect();
+    assert_eq!((found.len(), &found[0]["offset"]), (1, &unknown["offset"]), "{findings:?}");
 }
 
 /// A log of the events that the tokens' REMs were computed from.

@@ -2,16 +2,19 @@
 //! The claims of a token's halves.
 
 use minicbor::Decoder;
+use minicbor::data::Type;
 use tsm_cca::token::{
-    Component, Curve, KeyForm, Lifecycle, LifecycleState, MecPolicy, Others, RealmKey, Token,
+    Component, Curve, KeyForm, Label, Lifecycle, LifecycleState, MecPolicy, RealmKey, Token,
 };
 
 use super::cca_token::in_order;
-use super::model::{Fields, Section};
+use super::model::{Fields, Finding, Section, offset};
 
 /// Claims of one half.
 pub(super) struct Claims {
     pub(super) sections: Vec<Section>,
+    /// About claims that are not known.
+    pub(super) findings: Vec<Finding>,
 }
 
 pub(super) fn platform<'b>(bytes: &'b [u8], token: &Token<'b>) -> Claims {
@@ -44,16 +47,22 @@ pub(super) fn platform<'b>(bytes: &'b [u8], token: &Token<'b>) -> Claims {
     let count = claims.components().count();
     let meaning = "claim 2399; the platform's software, below";
     fields.add("components", at(2399), format!("{count}"), meaning);
-    unknown(&mut fields, claims.others());
-    let components = Fields::new("Software components of the platform", bytes);
-    let sections = [fields.section(), with_components(components, claims.components())];
-    Claims { sections: sections.map(in_order).into() }
+    let mut findings = Vec::new();
+    for (label, value) in claims.others() {
+        let what = format!("claim {label} of the platform");
+        unknown(&mut fields, bytes, format!("claim {label}"), value, what, &mut findings);
+    }
+    let mut components = Fields::new("Software components of the platform", bytes);
+    add_components(&mut components, claims.components());
+    for (number, label, value) in unknown_entries(at(2399)) {
+        let what = format!("label {label} of component {number}");
+        unknown(&mut components, bytes, format!("label {label}"), value, what, &mut findings);
+    }
+    let sections = [fields.section(), components.section()];
+    Claims { sections: sections.map(in_order).into(), findings }
 }
 
-fn with_components<'b>(
-    mut fields: Fields<'b>,
-    components: impl Iterator<Item = Component<'b>>,
-) -> Section {
+fn add_components<'b>(fields: &mut Fields<'b>, components: impl Iterator<Item = Component<'b>>) {
     for (place, component) in components.enumerate() {
         let number = place + 1;
         if let Some(name) = component.name {
@@ -81,7 +90,6 @@ fn with_components<'b>(
             fields.bytes("countersigners", ids, meaning);
         }
     }
-    fields.section()
 }
 
 pub(super) fn realm<'b>(bytes: &'b [u8], token: &Token<'b>) -> Claims {
@@ -135,15 +143,26 @@ pub(super) fn realm<'b>(bytes: &'b [u8], token: &Token<'b>) -> Claims {
         let meaning = "claim 44257; of the token about devices, not compared";
         fields.bytes("devices hash", hash, meaning);
     }
-    unknown(&mut fields, claims.others());
-    let sections = vec![in_order(fields.section())];
-    Claims { sections }
+    let mut findings = Vec::new();
+    for (label, value) in claims.others() {
+        let what = format!("claim {label} of the realm");
+        unknown(&mut fields, bytes, format!("claim {label}"), value, what, &mut findings);
+    }
+    Claims { sections: vec![in_order(fields.section())], findings }
 }
 
-fn unknown<'b>(fields: &mut Fields<'b>, others: Others<'b>) {
-    for (label, value) in others {
-        fields.bytes(format!("claim {label}"), value, "unknown; its CBOR as it stands");
-    }
+/// Adds what is not known here, as it stands.
+fn unknown<'b>(
+    fields: &mut Fields<'b>,
+    bytes: &'b [u8],
+    name: String,
+    value: &'b [u8],
+    what: String,
+    findings: &mut Vec<Finding>,
+) {
+    let text = format!("{what} is not known here");
+    findings.push(Finding::at("unknown-claim", offset(bytes, value), text));
+    fields.bytes(name, value, format!("{what}; unknown, its CBOR as it stands"));
 }
 
 fn key(key: &RealmKey<'_>) -> String {
@@ -178,24 +197,40 @@ pub(super) fn lifecycle(lifecycle: Lifecycle) -> &'static str {
 /// The encoded value of a claim, in a map that has been read strictly before; nothing if it is not
 /// there.
 fn value(map: &[u8], wanted: i128) -> &[u8] {
-    let mut decoder = Decoder::new(map);
-    let mut find = || {
-        for _ in 0..decoder.map()?.unwrap_or_default() {
-            let label = match decoder.int() {
-                Ok(label) => Some(i128::from(label)),
-                Err(_) => decoder.str().map(|_| None)?,
-            };
-            let start = decoder.position();
-            decoder.skip()?;
-            if label == Some(wanted) {
-                return Ok(map.get(start..decoder.position()));
+    let entries = entries(&mut Decoder::new(map)).unwrap_or_default();
+    let found = entries.into_iter().find(|(label, _)| *label == Label::Number(wanted));
+    // An empty part of the map, so that it has a place all the same.
+    found.map(|(_, value)| value).or(map.get(..0)).unwrap_or_default()
+}
+
+/// The entries of a map, with the encoded values.
+fn entries<'b>(decoder: &mut Decoder<'b>) -> Option<Vec<(Label<'b>, &'b [u8])>> {
+    let count = decoder.map().ok()??;
+    let entry = |_| {
+        let label = match decoder.datatype().ok()? {
+            Type::String => Label::Text(decoder.str().ok()?),
+            _ => Label::Number(decoder.int().ok()?.into()),
+        };
+        let start = decoder.position();
+        decoder.skip().ok()?;
+        Some((label, decoder.input().get(start..decoder.position())?))
+    };
+    (0..count).map(entry).collect()
+}
+
+/// The entries that are no component's, with the component's number, from one on.
+fn unknown_entries(components: &[u8]) -> Vec<(u64, Label<'_>, &[u8])> {
+    let mut decoder = Decoder::new(components);
+    let count = decoder.array().ok().flatten().unwrap_or_default();
+    let mut unknown = Vec::new();
+    for number in 1..=count {
+        for (label, value) in entries(&mut decoder).unwrap_or_default() {
+            if !matches!(label, Label::Number(1 | 2 | 4..=8)) {
+                unknown.push((number, label, value));
             }
         }
-        Ok::<_, minicbor::decode::Error>(None)
-    };
-    let found = find().ok().flatten();
-    // An empty part of the map, so that it has a place all the same.
-    found.or(map.get(..0)).unwrap_or_default()
+    }
+    unknown
 }
 
 #[cfg(test)]
@@ -209,5 +244,9 @@ mod tests {
         assert_eq!(value(map, 10), b"\x41\x07");
         assert_eq!(value(map, 1), b"");
         assert_eq!(value(b"\xa1", 1), b"");
+        let components = b"\x82\xa2\x01\x61x\x03\x07\xa1\x61a\x05";
+        let unknown = unknown_entries(components);
+        let expected = [(1, Label::Number(3), &b"\x07"[..]), (2, Label::Text("a"), &b"\x05"[..])];
+        assert_eq!(unknown, expected);
     }
 }

@@ -4,7 +4,7 @@
 use tsm_core::hex::Hex;
 use tsm_snp::{Isolation, Manifest};
 
-use super::model::{Fields, Finding, Inspection, Section, number};
+use super::model::{Fields, Finding, Inspection, Section, number, offset};
 use super::snp::{self, part};
 use super::svsm_services;
 
@@ -16,20 +16,13 @@ pub(super) fn is_one(bytes: &[u8]) -> bool {
 }
 
 pub(super) fn inspect(bytes: &[u8]) -> Inspection {
-    let sections = match sections(bytes, bytes) {
+    let mut findings = vec![svsm_services::not_verified()];
+    let sections = match sections(bytes, bytes, &mut findings) {
         Ok(sections) => sections,
         Err(error) => return Inspection::malformed(KIND, TITLE, snp::malformed(error, 0)),
     };
     let title = format!("{TITLE}, {} bytes, not verified", bytes.len());
-    let mut found = Inspection::new(KIND, title);
-    found.findings.push(svsm_services::not_verified());
-    if part(bytes, ISOLATION, 1) == [0] {
-        let text = "the software that extends the registers keeps them too: who breaks into it can \
-                    set them";
-        found.findings.push(Finding::at("no-isolation", ISOLATION, text));
-    }
-    found.sections = sections;
-    found
+    Inspection { sections, findings, ..Inspection::new(KIND, title) }
 }
 
 /// Where it stands who keeps the bank, and where the registers begin.
@@ -40,12 +33,19 @@ const REGISTERS: usize = 0x20;
 pub(super) fn sections<'b>(
     whole: &'b [u8],
     bytes: &'b [u8],
+    findings: &mut Vec<Finding>,
 ) -> Result<Vec<Section>, tsm_snp::Error> {
     let manifest = Manifest::parse(bytes)?;
     let mut fields = Fields::new("Register bank", whole);
     fields.add("GUID", part(bytes, 0, 16), Manifest::SERVICE, "a bank of registers");
     fields.add("version", part(bytes, 0x10, 4), Manifest::VERSION, "");
     fields.add("size", part(bytes, 0x14, 4), bytes.len(), "bytes of all of it");
+    if manifest.isolation() == Isolation::None {
+        let text = "the software that extends the registers keeps them too: who breaks into it can \
+                    set them";
+        let at = offset(whole, bytes) + ISOLATION;
+        findings.push(Finding::at("no-isolation", at, text));
+    }
     let (value, keeper) = match manifest.isolation() {
         Isolation::None => ("none", "who extends the registers keeps them too, as it says"),
         Isolation::Privileged => ("privileged", "more privileged software keeps it, as that says"),

@@ -40,7 +40,7 @@ pub(super) fn inspect(bytes: &[u8]) -> Inspection {
         let base = offset(bytes, service.manifest);
         let sections = match service.guid {
             VTPM_SERVICE => svsm_vtpm::sections(bytes, service.manifest),
-            Manifest::SERVICE => snp_bank::sections(bytes, service.manifest),
+            Manifest::SERVICE => snp_bank::sections(bytes, service.manifest, &mut found.findings),
             _ => {
                 let mut fields = Fields::new("Manifest of an unknown service", bytes);
                 fields.bytes("manifest", service.manifest, service.guid.to_string());
