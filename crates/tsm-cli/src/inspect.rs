@@ -97,11 +97,8 @@ fn of_tdx(bytes: &[u8]) -> Option<Inspection> {
     Some(match kind.parse(bytes) {
         Ok(Evidence::TdReport(report)) => tdx_report::inspect(bytes, &report),
         Ok(Evidence::Quote(quote)) => tdx_quote::inspect(bytes, &quote),
-        Ok(Evidence::CcaToken(_)) => return None,
         Err(ParseError::Tdx(error)) => Inspection::malformed(name, title, tdx::malformed(error)),
-        Err(ParseError::Cca(error)) => {
-            Inspection::malformed(name, title, cca_token::malformed(error))
-        }
+        Ok(Evidence::CcaToken(_)) | Err(ParseError::Cca(_)) => return None,
     })
 }
 

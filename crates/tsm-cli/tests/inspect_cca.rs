@@ -89,6 +89,16 @@ fn made_tokens() {
         assert!(meaning.starts_with(word), "{name}: {meaning}");
         let others = usize::from(is_odd) + usize::from(!is_bound);
         assert_eq!(kinds(&file).len(), 1 + others, "{name}: {:?}", kinds(&file));
+        let (platform, realm) = match (name.contains("legacy"), tag) {
+            (true, _) => ("http://arm.com/CCA-SSD/1.0.0", "-"),
+            (_, "399") => ("tag:arm.com,2023:cca_platform#1.0.0", "tag:arm.com,2023:realm#1.0.0"),
+            _ if name.contains("plat2024") => {
+                ("tag:arm.com,2024:cca_platform#2.0.0", "tag:arm.com,2024:realm#2.0.0")
+            }
+            _ => ("tag:arm.com,2023:cca_platform#1.0.0", "tag:arm.com,2024:realm#2.0.0"),
+        };
+        assert_eq!(of(&all, "Platform", "profile")["value"], platform, "{name}");
+        assert_eq!(of(&all, "Realm", "profile")["value"], realm, "{name}");
         // Places of claims: the lifecycle's two bytes stand behind a CBOR head.
         let field = of(&all, "Platform", "lifecycle");
         assert_eq!(field["bytes"], format!("19{}", &lifecycle[2..]), "{name}");
@@ -159,7 +169,8 @@ fn unknown_claims() {
     for (name, label) in [("numeric", "1234567"), ("text", "unknown-key")] {
         let claims = format!("veraison-rust-ccatoken/realm-claims+spurious-{name}-key.cbor");
         let claims = fs::read(folder.join(claims)).unwrap();
-        let header = b"\xd2\x84\x44\xa1\x01\x38\x22\xa0";
+        // Headers: the algorithm and a hash of a certificate, which are signed; a certificate.
+        let header = b"\xd2\x84\x48\xa2\x01\x38\x22\x18\x22\x41\x09\xa1\x18\x21\x42\x30\x00";
         let realm = [&header[..], &bytes(&claims), &bytes(&[7; 96])].concat();
         let token = [
             &b"\xd9\x01\x8f\xa2\x19\xac\xca"[..],
@@ -173,6 +184,11 @@ fn unknown_claims() {
         let all = fields(&file);
         let unknown = of(&all, "Realm", &format!("claim {label}"));
         assert_eq!(unknown["bytes"], Hex(b"\x6dunknown-claim").to_string());
+        for (header, bytes, meaning) in [("34", "4109", "signed; x5t"), ("33", "423000", "not s")] {
+            let header = of(&all, "Headers", &format!("header {header}"));
+            assert_eq!(header["bytes"], bytes);
+            assert!(header["meaning"].as_str().unwrap().starts_with(meaning), "{header}");
+        }
         let findings = file["findings"].as_array().unwrap();
         let found: Vec<_> = findings.iter().filter(is("unknown-claim")).collect();
         assert_eq!((found.len(), &found[0]["offset"]), (1, &unknown["offset"]), "{findings:?}");

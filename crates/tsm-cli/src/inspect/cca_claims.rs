@@ -96,10 +96,11 @@ pub(super) fn realm<'b>(bytes: &'b [u8], token: &Token<'b>) -> Claims {
     let claims = &token.realm.claims;
     let at = |label| value(token.realm.sign1.payload, label);
     let mut fields = Fields::new("Realm claims", bytes);
-    // Where it is absent there is no place.
-    if let Some(name) = claims.profile.name() {
-        fields.add("profile", at(265), name, "claim 265");
-    }
+    let (name, meaning) = match claims.profile.name() {
+        Some(name) => (name, "claim 265"),
+        None => ("-", "claim 265 is absent: as before RMM 1.0"),
+    };
+    fields.add("profile", at(265), name, meaning);
     fields.bytes("challenge", claims.challenge, "claim 10; chosen by who asked for the token");
     let meaning = "claim 44235; chosen by the host when it made the realm";
     fields.bytes("personalization", claims.personalization, meaning);

@@ -43,19 +43,23 @@ fn whole<'b>(bytes: &'b [u8], token: &Token<'b>) -> Inspection {
          is what was asked for: anybody can write such a file",
     ));
     found.findings.extend(findings(bytes, token, &platform, &realm));
-    let halves = [
-        ("Platform token: signature not checked", &token.platform.sign1, platform),
-        ("Realm token: signature not checked", &token.realm.sign1, realm),
-    ];
+    let halves = [(PLATFORM, &token.platform.sign1, platform), (REALM, &token.realm.sign1, realm)];
     found.sections.push(collection(bytes, token));
     for (name, half, claims) in halves {
+        let (name, of_headers) = name;
         found.sections.push(sign1(name, bytes, half));
+        found.sections.extend(headers(of_headers, bytes, half));
         found.sections.extend(claims.sections);
         found.findings.extend(claims.findings);
     }
     found.see.push("tsm replay --expect-from FILE LOG (does a log explain its REMs?)".into());
     found
 }
+
+/// Names of the sections about a half.
+const PLATFORM: (&str, &str) =
+    ("Platform token: signature not checked", "Headers of the platform token");
+const REALM: (&str, &str) = ("Realm token: signature not checked", "Headers of the realm token");
 
 fn collection<'b>(bytes: &'b [u8], token: &Token<'b>) -> Section {
     let mut fields = Fields::new("Token", bytes);
@@ -95,25 +99,27 @@ fn sign1<'b>(name: &'static str, bytes: &'b [u8], half: &Sign1<'b>) -> Section {
         other => format!("unknown algorithm {other}"),
     };
     fields.bytes("protected header", half.protected, format!("signed; {algorithm}"));
-    let headers = half.protected_others().map(|header| (header, "protected header"));
-    let unsigned = half.unprotected_others().map(|header| (header, "unprotected header"));
-    let mut within = Vec::new();
-    for ((label, value), of) in headers.chain(unsigned) {
-        let meaning = match (label, of) {
-            (Label::Number(33), _) => format!("{of}: x5chain, certificates; not read"),
-            (Label::Number(34), _) => format!("{of}: x5t, hash of a certificate"),
-            _ => format!("{of}; its CBOR as it stands"),
-        };
-        // Those that are signed lie within the protected header.
-        within.push((format!("header {label}"), value, meaning));
-    }
-    for (name, value, meaning) in within {
-        fields.bytes(name, value, meaning);
-    }
     let size = format!("{} bytes", half.payload.len());
     fields.add("payload", half.payload, size, "the claims, below");
     fields.bytes("signature", half.signature, "r and s; over protected header and payload");
     in_order(fields.section())
+}
+
+/// Headers besides the algorithm; `None` if there are none, as in tokens of TF-RMM.
+fn headers<'b>(name: &'static str, bytes: &'b [u8], half: &Sign1<'b>) -> Option<Section> {
+    let mut fields = Fields::new(name, bytes);
+    let signed = half.protected_others().map(|header| (header, "signed"));
+    let unsigned = half.unprotected_others().map(|header| (header, "not signed"));
+    for ((label, value), protection) in signed.chain(unsigned) {
+        let meaning = match label {
+            Label::Number(33) => "x5chain: certificates, not read",
+            Label::Number(34) => "x5t: hash of a certificate",
+            _ => "its CBOR as it stands",
+        };
+        fields.bytes(format!("header {label}"), value, format!("{protection}; {meaning}"));
+    }
+    let section = in_order(fields.section());
+    (!section.fields.is_empty()).then_some(section)
 }
 
 fn findings(bytes: &[u8], token: &Token<'_>, platform: &Claims, realm: &Claims) -> Vec<Finding> {
@@ -168,7 +174,7 @@ pub(super) fn in_order(mut section: Section) -> Section {
     section
 }
 
-pub(super) fn malformed(error: tsm_cca::Error) -> Malformed {
+fn malformed(error: tsm_cca::Error) -> Malformed {
     let kind = match error.kind() {
         ErrorKind::Truncated => "truncated",
         ErrorKind::Trailing => "trailing",
