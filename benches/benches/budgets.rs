@@ -8,7 +8,8 @@ use tsm_benches::appender::Appender;
 use tsm_benches::paired::{Timed, time};
 use tsm_benches::snp::Conversation;
 use tsm_benches::tdx::{Adapter, Alone};
-use tsm_benches::{bare, eventlog, hostile, input, is_trial, size};
+use tsm_benches::{bare, cca, eventlog, hostile, input, is_trial, size};
+use tsm_cca::Granule;
 use tsm_core::Algorithm::{self, Sha256, Sha384};
 use tsm_core::Digest;
 use tsm_core::log::{Limits, Lines};
@@ -23,12 +24,20 @@ fn main() {
         append(banks);
     }
     tdx();
+    cca();
     snp();
     replay();
     ima();
     firmware();
     agents();
     hostiles();
+}
+
+/// A row of the table without a budget.
+fn no_budget(name: &str, timed: &Timed, each: usize) {
+    let nanoseconds = timed.time.as_secs_f64() * 1e9 / each as f64;
+    let Timed { ratio, best_ratio, .. } = timed;
+    println!("{name:44} {nanoseconds:9.1} ns {ratio:8.3} {best_ratio:8.3} no budget");
 }
 
 /// `each` is how often a turn does the work.
@@ -79,14 +88,20 @@ fn tdx() {
     let alone = time(|| alone.extend(each), floor);
     let mut adapter = Adapter::default();
     let both = time(|| adapter.extend(each), floor);
-    println!(
-        "{:44} {:9.1} ns {:8.3} {:8.3} no budget",
-        "tdx extend, module alone / its 1 bare",
-        alone.time.as_secs_f64() * 1e9 / each as f64,
-        alone.ratio,
-        alone.best_ratio
-    );
+    no_budget("tdx extend, module alone / its 1 bare", &alone, each);
     row("tdx extend, adapter and module / its 1 bare", &both, each, alone.ratio + 0.3);
+}
+
+fn cca() {
+    let each = size(20_000);
+    let floor = || bare::chain(Sha384, each * bare::of_extend(Sha384));
+    let mut alone = cca::Alone::default();
+    let alone = time(|| alone.extend(each), floor);
+    let mut granule = Granule::new();
+    let mut adapter = cca::Adapter::new(&mut granule);
+    let both = time(|| adapter.extend(each), floor);
+    no_budget("cca extend, monitor alone / its 1 bare", &alone, each);
+    row("cca extend, adapter and monitor / its 1 bare", &both, each, alone.ratio + 0.3);
 }
 
 fn snp() {

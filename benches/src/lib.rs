@@ -8,6 +8,7 @@
 
 pub mod appender;
 pub mod bare;
+pub mod cca;
 pub mod eventlog;
 pub mod hostile;
 pub mod input;
