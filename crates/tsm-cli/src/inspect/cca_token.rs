@@ -10,6 +10,8 @@ use crate::evidence::Kind;
 
 const KIND: &str = "cca-token";
 const TITLE: &str = "Arm CCA attestation token";
+/// What a simulator's implementation id begins with.
+const SIMULATED: &[u8] = b"SIMULATED";
 
 /// Looks at the tag and at the head of the map behind it.
 pub(super) fn is_one(bytes: &[u8]) -> bool {
@@ -35,6 +37,7 @@ fn whole<'b>(bytes: &'b [u8], token: &Token<'b>) -> Inspection {
     };
     let title = format!("{TITLE} ({tag}), {} bytes, not verified", bytes.len());
     let mut found = Inspection::new(KIND, title);
+    found.is_simulated = token.platform.claims.implementation_id.starts_with(SIMULATED);
     let platform = cca_claims::platform(bytes, token);
     let realm = cca_claims::realm(bytes, token);
     found.findings.push(Finding::general(

@@ -38,10 +38,17 @@ pub(super) fn inspect(bytes: &[u8]) -> Inspection {
     let version = report.version();
     let title = format!("{TITLE} of version {version}, {} bytes, not verified", bytes.len());
     let mut found = Inspection::new(KIND, title);
+    found.is_simulated = is_simulated(report);
     found.findings.push(not_verified());
     found.findings.extend(findings(bytes, report));
     found.sections.extend(sections(bytes, report));
     found
+}
+
+/// Whether a simulator's processor or guest says so.
+pub(super) fn is_simulated(report: &Report) -> bool {
+    let at = |id| part(report.as_bytes(), id, 9) == b"SIMULATED";
+    at(Report::CHIP_ID) || at(Report::FAMILY_ID)
 }
 
 pub(super) fn not_verified() -> Finding {

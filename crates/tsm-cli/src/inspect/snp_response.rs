@@ -39,6 +39,7 @@ pub(super) fn inspect(bytes: &[u8]) -> Inspection {
     };
     let title = format!("{TITLE}, {} bytes, not verified", bytes.len());
     let mut found = Inspection::new(KIND, title);
+    found.is_simulated = snp_report::is_simulated(report);
     found.findings.push(snp_report::not_verified());
     found.findings.extend(snp_report::findings(bytes, report));
     let mut fields = Fields::new("Response", bytes);
