@@ -29,7 +29,8 @@ pub(crate) struct Args {
 /// Which registers a command works on.
 #[derive(clap::Args, Debug)]
 pub(crate) struct Machine {
-    /// The provider of registers: sim:example, sim:tdx, sim:cca, sim:tpm, sim:nsm
+    /// The provider of registers: sim:example, sim:tdx, sim:cca, sim:snp, sim:tpm,
+    /// sim:nsm
     #[arg(long, global = true, value_name = "NAME")]
     pub(crate) provider: Option<String>,
     /// Directory that stands in for a simulated machine; created on first use
@@ -48,7 +49,7 @@ pub(crate) enum Command {
     Append(Append),
     /// Extend a register with digests, past its log (noted there) or as a virtual register
     Extend(Extend),
-    /// Make evidence of a simulated machine: a report, or a TD's quote
+    /// Make evidence of a simulated machine: a report, a TD's quote, a realm's token
     ///
     /// For trying out what reads evidence. What the machine did, and what proves it:
     ///
@@ -59,6 +60,11 @@ pub(crate) enum Command {
     /// tsm --provider sim:tdx --state DIR report --kind quote4 --output quote
     ///
     /// tsm replay --register rtmr3 --expect-from quote rtmr3.log
+    ///
+    /// The same with a realm: sim:cca, rem3, and `--kind report`, which is its token. An SNP guest has
+    /// two files, made with the same nonce: `--kind report`, which has no runtime registers, and
+    /// `--kind manifest` with those of the register bank, which the report's REPORT_DATA vouches for.
+    /// A verifier checks both; --expect-from takes neither.
     Report(Report),
     /// Print a register's log; `tsm log show FILE` shows a log of any format
     Log(Log),
@@ -205,7 +211,8 @@ pub(crate) struct Report {
     /// What to make
     #[arg(long, value_enum, default_value_t = ReportKind::Report)]
     pub(crate) kind: ReportKind,
-    /// What the evidence is to be bound to: hex digits of a nonce, at most 64 bytes of it on TDX
+    /// What the evidence is to be bound to: hex digits of a nonce, at most 64 bytes of it on TDX,
+    /// CCA and SNP, where fewer get zeros behind them
     #[arg(long, value_name = "HEX", default_value = "", value_parser = parse::bytes)]
     pub(crate) nonce: parse::Bytes,
     /// Where to write it; standard output if not given
@@ -215,8 +222,11 @@ pub(crate) struct Report {
 
 #[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum ReportKind {
-    /// What the platform calls a report; on TDX a TDREPORT, evidence on its own machine only
+    /// What the platform calls a report: on TDX a TDREPORT, evidence on its own machine only; on CCA
+    /// a token; on SNP a report, of VMPL0, whose REPORT_DATA is SHA-512(nonce || manifest)
     Report,
+    /// The manifest of an SNP guest's register bank, which a report with the same nonce vouches for
+    Manifest,
     /// A TD's quote of version 4
     Quote4,
     /// A TD's quote of version 5

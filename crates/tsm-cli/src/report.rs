@@ -17,7 +17,15 @@ pub(crate) fn run(machine: &args::Machine, command: &args::Report) -> Result {
     let device = machine.device();
     let nonce = &command.nonce.0;
     let evidence = match command.kind {
-        ReportKind::Report => report(device, nonce)?,
+        ReportKind::Report => {
+            let report = report(device, nonce)?;
+            device.parts(&report).0.to_vec()
+        }
+        ReportKind::Manifest => {
+            let report = report(device, nonce)?;
+            let none = || Failure::usage(format!("{} has no manifest of a bank", device.name()));
+            device.parts(&report).1.ok_or_else(none)?.to_vec()
+        }
         ReportKind::Quote4 => device.quote(QuoteForm::V4, nonce).map_err(Failure::usage)?,
         ReportKind::Quote5 => device.quote(QuoteForm::V5Td15, nonce).map_err(Failure::usage)?,
     };
@@ -35,7 +43,8 @@ pub(crate) fn run(machine: &args::Machine, command: &args::Report) -> Result {
     Ok(Verdict::Holds)
 }
 
-fn report(device: &mut Device, nonce: &[u8]) -> Result<Vec<u8>> {
+/// What the platform calls a report, all of it.
+pub(crate) fn report(device: &mut Device, nonce: &[u8]) -> Result<Vec<u8>> {
     let none = Failure::usage(format!("{} makes no reports", device.name()));
     let reporter = device.as_reporter().ok_or(none)?;
     let most = reporter.user_data_size();

@@ -184,13 +184,9 @@ fn named(machine: &args::Machine) -> crate::Result<(&str, &Path)> {
              only); use --provider sim:tdx --state DIR",
         ));
     };
-    let known = tsm_sim::platform::NAMES;
-    if !name.strip_prefix("sim:").is_some_and(|name| known.contains(&name)) {
-        let known: Vec<_> = known.iter().map(|name| format!("sim:{name}")).collect();
-        return Err(Failure::usage(format!(
-            "no provider '{name}'; there are {}",
-            known.join(", ")
-        )));
+    if !Device::NAMES.contains(&name) {
+        let known = Device::NAMES.join(", ");
+        return Err(Failure::usage(format!("no provider '{name}'; there are {known}")));
     }
     match machine.state.as_deref() {
         Some(dir) => Ok((name, dir)),

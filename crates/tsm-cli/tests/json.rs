@@ -24,7 +24,7 @@ fn documents() -> Vec<Json> {
         tsm(&["explain", "--json", log]).ok().json(),
     ];
     if cfg!(feature = "sim") {
-        for provider in ["example", "tdx", "cca", "tpm", "nsm"] {
+        for provider in ["example", "tdx", "cca", "snp", "tpm", "nsm"] {
             let provider = format!("sim:{provider}");
             let home = format!("{home}/{provider}");
             let args = ["--provider", &provider, "--state", &home, "registers", "--json"];

@@ -83,6 +83,7 @@ fn every_platform_has_registers_and_trees() {
         ("sim:example", "rtmr0", "sha256"),
         ("sim:tdx", "rtmr2", "sha384"),
         ("sim:cca", "rem0", "sha256"),
+        ("sim:snp", "rtmr0", "sha384"),
         ("sim:tpm", "pcr10", "sha256"),
         ("sim:nsm", "pcr17", "sha384"),
     ] {
@@ -147,7 +148,7 @@ fn wrong_use_is_one_clear_line() {
     let machine = Machine(&dir, "sim:tdx");
     tsm(&["registers"]).refused("--provider sim:tdx --state DIR");
     tsm(&["--provider", "sim:tdx", "registers"]).refused("--state DIR");
-    tsm(&["--provider", "tdx", "registers"]).refused("sim:tdx");
+    tsm(&["--provider", "tdx", "registers"]).refused("sim:tdx, sim:cca, sim:snp,");
     tsm(&[]).refused("tsm demo");
     tsm(&["nonsense"]).refused("nonsense");
     machine.run(&["append", "rtmr9", "x"]).refused("rtmr3");

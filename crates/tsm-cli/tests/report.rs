@@ -121,16 +121,27 @@ fn evidence_is_inspected() {
 #[test]
 fn other_machines() {
     let dir = Dir::new();
-    let machine = Machine(&dir, "sim:cca");
+    let machine = Machine(&dir, "sim:nsm");
     let report = machine.run(&["report"]).ok();
-    assert!(report.stdout.starts_with(b"SIMULATED report of sim:cca"));
-    machine.run(&["report", "--kind", "quote4"]).refused("sim:cca makes no quotes");
-    let tdx = Machine(&dir, "sim:tdx");
-    tdx.run(&["report", "--nonce", "0"]).refused("hex digits");
-    for kind in KINDS {
-        tdx.run(&["report", "--kind", kind, "--nonce", &"00".repeat(64)]).ok();
-        let ran = tdx.run(&["report", "--kind", kind, "--nonce", &"00".repeat(65)]);
-        assert_eq!((ran.status, ran.stderr.lines().count()), (2, 1), "{}", ran.stderr);
+    assert!(report.stdout.starts_with(b"SIMULATED report of sim:nsm"));
+    for other in ["sim:nsm", "sim:cca", "sim:snp"] {
+        let words = format!("{other} makes no quotes");
+        Machine(&dir, other).run(&["report", "--kind", "quote4"]).refused(&words);
+    }
+    for other in ["sim:nsm", "sim:cca", "sim:tdx"] {
+        let words = format!("{other} has no manifest");
+        Machine(&dir, other).run(&["report", "--kind", "manifest"]).refused(&words);
+    }
+    Machine(&dir, "sim:tdx").run(&["report", "--nonce", "0"]).refused("hex digits");
+    for (provider, kinds) in
+        [("sim:tdx", &KINDS[..]), ("sim:cca", &["report"]), ("sim:snp", &["report", "manifest"])]
+    {
+        let machine = Machine(&dir, provider);
+        for kind in kinds {
+            machine.run(&["report", "--kind", kind, "--nonce", &"00".repeat(64)]).ok();
+            let ran = machine.run(&["report", "--kind", kind, "--nonce", &"00".repeat(65)]);
+            assert_eq!((ran.status, ran.stderr.lines().count()), (2, 1), "{}", ran.stderr);
+        }
     }
     // Nothing was changed by asking.
     assert!(!dir.path().join("home").exists());
@@ -151,7 +162,7 @@ fn registers_of_the_module() {
     machine.run(&["extend", "mrseam", &zeros]).refused("does not permit");
 }
 
-/// A state of the table that `sim:tdx` was before, and of other kinds.
+/// A state of the tables that `sim:tdx` and `sim:cca` were before, and of other kinds.
 #[test]
 fn states_of_others() {
     let dir = Dir::new();
@@ -172,6 +183,11 @@ fn states_of_others() {
     machine.run(&["registers"]).refused("use another directory");
     machine.run(&["append", "rtmr3", "x"]).refused("older version");
     state("cca");
-    machine.run(&["registers"]).refused("holds sim:cca");
-    Machine(&dir, "sim:cca").run(&["registers"]).ok();
+    machine.run(&["registers"]).refused("a sim:cca that an older version");
+    let realm = Machine(&dir, "sim:cca");
+    realm.run(&["registers"]).refused("use another directory");
+    realm.run(&["append", "rem3", "x"]).refused("older version");
+    state("nsm");
+    machine.run(&["registers"]).refused("holds sim:nsm");
+    Machine(&dir, "sim:nsm").run(&["registers"]).ok();
 }
