@@ -121,6 +121,11 @@ pub(crate) struct Demo {
 pub(crate) enum DemoPlatform {
     /// Intel TDX: the adapter, below it a TDX module in software, and its quote
     Tdx,
+    /// Arm CCA: the adapter, below it a realm management monitor in software, and its token
+    Cca,
+    /// AMD SEV-SNP: the adapter and a register bank, below them SNP's firmware in software, and its
+    /// report with the bank's manifest
+    Snp,
 }
 
 #[derive(clap::Args, Debug)]

@@ -2,10 +2,11 @@
 //! `tsm demo`: the whole idea on a simulated confidential VM.
 //!
 //! [`machine`] measures: firmware, two applications and IMA share runtime registers, and somebody
-//! extends one past its log, which is noted and captured. [`verifier`] knows nothing of that but a
-//! quote and the logs. This file tells the story: honest logs first, then with one byte changed.
+//! extends one past its log, which is noted and captured. [`verifier`] knows nothing of that but
+//! evidence and the logs; [`scene`] is what the platforms differ in. This file tells the story: honest logs first, then with one byte changed.
 
 mod machine;
+mod scene;
 mod verifier;
 
 use anstream::println;
@@ -17,6 +18,7 @@ use crate::failure::Failure;
 use crate::style::{BAD, Escaped, FAINT, GOOD, HEAD, NOTE, Styled, short};
 use crate::{Result, Verdict};
 use machine::{Evidence, IMA};
+use scene::Scene;
 use verifier::{Findings, Mark};
 
 /// A list that a real kernel (Linux 7.3.4) wrote, and the value its TPM's PCR 10 had.
@@ -24,9 +26,7 @@ const IMA_LIST: &[u8] = include_bytes!("demo/data/ima_binary_runtime_measurement
 const IMA_PCRS: &str = include_str!("demo/data/pcr-sha256.txt");
 
 pub(crate) fn run(platform: DemoPlatform) -> Result {
-    let provider = match platform {
-        DemoPlatform::Tdx => "sim:tdx",
-    };
+    let scene = &Scene::of(platform);
     // Who verifies chooses it; two runs are to be the same.
     let nonce = Algorithm::Sha256.hash(b"the demo's nonce");
     println!(
@@ -35,23 +35,32 @@ pub(crate) fn run(platform: DemoPlatform) -> Result {
     );
     println!(
         "{}\n",
-        Styled(NOTE, "The TD is SIMULATED and proves nothing; the IMA list is a real kernel's.")
+        Styled(
+            NOTE,
+            format!(
+                "The {} is SIMULATED and proves nothing; the IMA list is a real kernel's.",
+                scene.guest
+            )
+        )
     );
 
-    let evidence = machine::measure(provider, IMA_LIST, &nonce)?;
-    tell_measuring(&evidence);
+    let evidence = machine::measure(scene, IMA_LIST, &nonce)?;
+    tell_measuring(scene, &evidence);
 
     println!("{}", Styled(HEAD, "2. Verify, layer by layer"));
-    let honest = verifier::verify(&evidence, IMA_LIST, &nonce)?;
+    let honest = verifier::verify(scene, &evidence, IMA_LIST, &nonce)?;
     tell(&honest);
     let real = real_pcr10()?;
     let equal = honest.ima.as_ref().is_some_and(|ima| ima.value == real);
     tell_line(equal.into(), "", &format!("{IMA} equals what the real machine's TPM had in PCR 10"));
     println!("{}\n", verdict(honest.holds && equal));
 
-    println!("{}", Styled(HEAD, "3. The same with one byte of rtmr3's log changed"));
-    let (forged, at) = forge(&evidence)?;
-    let found = verifier::verify(&forged, IMA_LIST, &nonce)?;
+    println!(
+        "{}",
+        Styled(HEAD, format!("3. The same with one byte of {}'s log changed", scene.carrier()))
+    );
+    let (forged, at) = forge(scene, &evidence)?;
+    let found = verifier::verify(scene, &forged, IMA_LIST, &nonce)?;
     tell(&found);
     let located = found.located.as_ref().filter(|place| place.contains(at));
     if let Some(place) = located {
@@ -82,7 +91,7 @@ pub(crate) fn run(platform: DemoPlatform) -> Result {
     if let Some(byte) = list.get_mut(name) {
         *byte ^= 1;
     }
-    let broken = verifier::verify(&evidence, &list, &nonce)?;
+    let broken = verifier::verify(scene, &evidence, &list, &nonce)?;
     tell(&broken);
     println!("{}\n", verdict(broken.holds));
 
@@ -104,18 +113,14 @@ fn verdict(holds: bool) -> String {
     }
 }
 
-fn tell_measuring(evidence: &Evidence) {
+fn tell_measuring(scene: &Scene, evidence: &Evidence) {
     println!("{}", Styled(HEAD, "1. Measure"));
     for log in &evidence.logs {
         let lines = log.bytes.iter().filter(|&&b| b == b'\n').count();
         println!("   {:<7}{lines:>4} lines   {}", log.register, log.story);
     }
-    let size = evidence.quote.len();
-    println!(
-        "   {:<7}{size:>4} bytes   by way of the adapter, a TDX module in software, and a host",
-        "quote"
-    );
-    for (register, some) in [("rtmr3", 5), ("rtmr2", 5)] {
+    println!("   {:<7}{:>4} bytes   {}", scene.evidence, evidence.bytes.len(), scene.made);
+    for (register, some) in [(scene.carrier(), 5), (scene.third(), 5)] {
         println!("   {}", Styled(FAINT, format!("the first lines of {register}'s log:")));
         let log = evidence.log(register).map(|log| log.bytes.as_slice()).unwrap_or_default();
         let lines = log.split(|&b| b == b'\n').filter(|line| !line.is_empty());
@@ -143,10 +148,10 @@ fn tell_line(mark: Mark, layer: &str, text: &str) {
 }
 
 /// Changes one hex digit of IMA's last record. Returns where.
-fn forge(evidence: &Evidence) -> Result<(Evidence, usize)> {
+fn forge(scene: &Scene, evidence: &Evidence) -> Result<(Evidence, usize)> {
     let mut forged = evidence.clone();
-    let log = forged.logs.iter_mut().find(|log| log.register == "rtmr3");
-    let log = log.ok_or_else(|| Failure::usage("the demo's machine has no rtmr3"))?;
+    let log = forged.logs.iter_mut().find(|log| log.register == scene.carrier());
+    let log = log.ok_or_else(|| Failure::usage("the demo's machine has no carrier"))?;
     let record = format!("{IMA} extend sha256/");
     let at = log.bytes.windows(record.len()).rposition(|w| w == record.as_bytes());
     let at =

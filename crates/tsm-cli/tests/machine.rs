@@ -46,16 +46,25 @@ impl Machine<'_> {
 
 #[test]
 fn demo() {
-    let start = std::time::Instant::now();
-    let ran = tsm(&["demo", "--platform", "tdx"]).ok();
-    let text = ran.text();
-    assert_eq!(text, tsm(&["demo"]).ok().text());
-    assert!(text.contains("quote is SIMULATED, and its signature is not verified"));
-    assert!(text.contains("SIMULATED") && text.contains("verdict: holds"));
-    assert_eq!(text.matches("verdict: does not hold").count(), 2);
-    assert!(text.contains("located: line ") && text.contains("demo: as it should be"));
-    assert!(!text.contains('\x1b'), "no colours without a terminal");
-    assert!(start.elapsed() < Duration::from_secs(60));
+    for (platform, marked) in [
+        ("tdx", "quote is SIMULATED, and its signature is not verified"),
+        ("cca", "token is SIMULATED, and its signatures are not verified"),
+        ("snp", "report is SIMULATED, and its signature is not verified"),
+    ] {
+        let start = std::time::Instant::now();
+        let text = tsm(&["demo", "--platform", platform]).ok().text();
+        assert_eq!(text, tsm(&["demo", "--platform", platform]).ok().text());
+        // Each of the three verifications says so.
+        assert_eq!(text.matches(marked).count(), 3, "{text}");
+        assert!(text.contains("is SIMULATED and proves nothing"), "{text}");
+        assert_eq!(text.matches("verdict: holds").count(), 1, "{text}");
+        assert_eq!(text.matches("verdict: does not hold").count(), 2, "{text}");
+        assert!(text.contains("located: line ") && text.contains("demo: as it should be"));
+        assert!(!text.contains('\x1b'), "no colours without a terminal");
+        assert!(start.elapsed() < Duration::from_secs(60));
+    }
+    assert_eq!(tsm(&["demo"]).ok().text(), tsm(&["demo", "--platform", "tdx"]).ok().text());
+    tsm(&["demo", "--platform", "nsm"]).refused("nsm");
 }
 
 #[test]

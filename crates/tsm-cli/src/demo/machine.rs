@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! The demo's machine: who measures what into which register. Ends with what a verifier is given: a
-//! quote and logs.
+//! The demo's machine: who measures what into which register. Ends with what a verifier is given:
+//! evidence and logs.
 
 use tsm_core::log::{Limits, RecordLog};
 use tsm_core::provider::Recorder;
@@ -8,8 +8,8 @@ use tsm_core::{
     Algorithm, Banks, Digest, Powers, Provider, Register, RegisterId, VirtualRegisters,
 };
 use tsm_eventlog::ima::{List, UntrustedEntry};
-use tsm_sim::tdx::quoting::QuoteForm;
 
+use super::scene::Scene;
 use crate::Result;
 use crate::failure::Failure;
 use crate::state::{Device, Native, VecStorage, find};
@@ -18,7 +18,7 @@ use crate::state::{Device, Native, VecStorage, find};
 pub(super) const IMA: &str = "mr_ima";
 pub(super) const BILLING: &str = "mr_billing";
 
-/// The virtual registers, all carried by rtmr3.
+/// The virtual registers, all carried by the scene's carrier.
 pub(super) const VIRTUAL: [Register<'static>; 2] = [
     Register::runtime(IMA, Banks::one(Algorithm::Sha256)),
     Register::runtime(BILLING, Banks::one(Algorithm::Sha384)),
@@ -27,8 +27,8 @@ pub(super) const VIRTUAL: [Register<'static>; 2] = [
 /// What the machine hands out: nothing here says which application did what.
 #[derive(Clone)]
 pub(super) struct Evidence {
-    /// A quote with the registers' values, as a TD's host makes it of a report.
-    pub(super) quote: Vec<u8>,
+    /// What the platform says of the registers' values.
+    pub(super) bytes: Vec<u8>,
     pub(super) logs: Vec<Log>,
 }
 
@@ -48,17 +48,18 @@ impl Evidence {
 
 type Registers<'n> = VirtualRegisters<'static, &'n mut Native, 2>;
 
-/// Boots the machine, lets everybody measure, and asks for a quote with the nonce in it.
-pub(super) fn measure(provider: &str, ima_list: &[u8], nonce: &Digest) -> Result<Evidence> {
+/// Boots the machine, lets everybody measure, and asks for evidence with the nonce in it.
+pub(super) fn measure(scene: &Scene, ima_list: &[u8], nonce: &Digest) -> Result<Evidence> {
+    let provider = scene.provider;
     let machine = Device::fresh(provider);
     let machine = machine.ok_or_else(|| Failure::usage(format!("no provider '{provider}'")))?;
     let mut native = with_logs(machine)?;
-    boot(&mut native)?;
-    let carrier = find(&native, "rtmr3")?;
+    boot(scene, &mut native)?;
+    let carrier = find(&native, scene.carrier())?;
     let mut registers: Registers<'_> = VirtualRegisters::open(&mut native, carrier, &VIRTUAL)
         .map_err(|error| Failure::usage(error.to_string()))?;
-    run(&mut registers, carrier, ima_list)?;
-    evidence(&mut native, nonce)
+    run(scene, &mut registers, carrier, ima_list)?;
+    evidence(scene, &mut native, nonce)
 }
 
 fn with_logs(machine: Device) -> Result<Native> {
@@ -76,22 +77,30 @@ fn with_logs(machine: Device) -> Result<Native> {
 }
 
 /// Firmware and boot loader have registers for themselves.
-fn boot(native: &mut Native) -> Result<()> {
+fn boot(scene: &Scene, native: &mut Native) -> Result<()> {
     let firmware = Algorithm::Sha384.hash(b"the demo's firmware configuration");
     let kernel = Algorithm::Sha384.hash(b"the demo's kernel");
-    let (rtmr0, rtmr1) = (find(native, "rtmr0")?, find(native, "rtmr1")?);
-    append(native, rtmr0, &format!("firmware.example measure config={firmware}"))?;
-    append(native, rtmr0, "firmware.example secure-boot on")?;
-    append(native, rtmr1, &format!("loader.example start kernel={kernel}"))
+    let [first, second, ..] = scene.registers;
+    let (first, second) = (find(native, first)?, find(native, second)?);
+    append(native, first, &format!("firmware.example measure config={firmware}"))?;
+    append(native, first, "firmware.example secure-boot on")?;
+    append(native, second, &format!("loader.example start kernel={kernel}"))
 }
 
-/// The running system: rtmr3 is shared by IMA's list, two applications and a policy; rtmr2 by an
-/// application and somebody who extends it without a record.
-fn run(registers: &mut Registers<'_>, rtmr3: RegisterId, ima_list: &[u8]) -> Result<()> {
+/// The running system: the carrier is shared by IMA's list, two applications and a policy; the register
+/// before it by an application and somebody who extends it without a record.
+fn run(
+    scene: &Scene,
+    registers: &mut Registers<'_>,
+    carrier: RegisterId,
+    ima_list: &[u8],
+) -> Result<()> {
     let (ima, billing) = (find(registers, IMA)?, find(registers, BILLING)?);
-    let rtmr2 = find(registers, "rtmr2")?;
+    let third = find(registers, scene.third())?;
+    // Who extends past the log knows the register's bank.
+    let agent = scene.bank.hash(b"an agent without a log");
     let policy = Algorithm::Sha256.hash(b"the demo's policy");
-    append(registers, rtmr3, &format!("kernel.org/tsm/static_mr mr_policy {policy}"))?;
+    append(registers, carrier, &format!("kernel.org/tsm/static_mr mr_policy {policy}"))?;
     let list = List::open(ima_list).map_err(|error| Failure::usage(error.to_string()))?;
     for (number, entry) in list.enumerate() {
         let entry = entry.map_err(|error| Failure::usage(error.to_string()))?;
@@ -101,13 +110,13 @@ fn run(registers: &mut Registers<'_>, rtmr3: RegisterId, ima_list: &[u8]) -> Res
                 let invoice = Algorithm::Sha384.hash(&number.to_le_bytes());
                 extend(registers, billing, &[invoice])?;
             }
-            3 => append(registers, rtmr3, &format!("web.example serve config=v{number}"))?,
+            3 => append(registers, carrier, &format!("web.example serve config=v{number}"))?,
             _ => {}
         }
         if number == 8 {
-            append(registers, rtmr2, "web.example start plugin=compress")?;
-            extend(registers, rtmr2, &[Algorithm::Sha384.hash(b"an agent without a log")])?;
-            append(registers, rtmr2, "web.example start plugin=cache")?;
+            append(registers, third, "web.example start plugin=compress")?;
+            extend(registers, third, &[agent])?;
+            append(registers, third, "web.example start plugin=cache")?;
         }
     }
     Ok(())
@@ -131,18 +140,19 @@ fn extend<P: Provider>(provider: &mut P, id: RegisterId, digests: &[Digest]) -> 
     provider.extend(id, digests).map_err(|error| Failure::usage(error.to_string()))
 }
 
-fn evidence(native: &mut Native, nonce: &Digest) -> Result<Evidence> {
+fn evidence(scene: &Scene, native: &mut Native, nonce: &Digest) -> Result<Evidence> {
+    let stories = [
+        "firmware",
+        "boot loader",
+        "an application, and somebody who extends past the log",
+        "IMA, two applications and a policy, by virtual registers",
+    ];
     let mut logs = Vec::new();
-    for (register, story) in [
-        ("rtmr0", "firmware"),
-        ("rtmr1", "boot loader"),
-        ("rtmr2", "an application, and somebody who extends past the log"),
-        ("rtmr3", "IMA, two applications and a policy, by virtual registers"),
-    ] {
+    for (register, story) in scene.registers.into_iter().zip(stories) {
         let id = find(native, register)?;
         let bytes = native.log(id).map(|log| log.storage().0.clone()).unwrap_or_default();
         logs.push(Log { register, bytes, story });
     }
-    let quote = native.provider_mut().quote(QuoteForm::V4, nonce.as_bytes());
-    Ok(Evidence { quote: quote.map_err(Failure::usage)?, logs })
+    let bytes = scene.ask(native.provider_mut(), nonce.as_bytes())?;
+    Ok(Evidence { bytes, logs })
 }

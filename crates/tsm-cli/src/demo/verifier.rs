@@ -8,18 +8,13 @@ use tsm_core::replay::{self, FindingKind, Position, Sink};
 use tsm_core::virtual_registers::{Fold, FoldSink};
 use tsm_core::{Algorithm, Digest};
 use tsm_eventlog::ima::{Bank, List, Replay};
-use tsm_tdx::layout::Attributes;
 
 use super::machine::{self, IMA, Log, VIRTUAL, ima_digest};
 use super::match_words;
+use super::scene::Scene;
 use crate::Result;
-use crate::evidence::{Evidence, Kind};
 use crate::failure::Failure;
-use crate::parse::Value;
 use crate::style::short;
-
-/// The register that carries the virtual ones: configuration, the same as the machine's.
-const CARRIER: &str = "rtmr3";
 
 /// What the verifier found.
 pub(super) struct Findings {
@@ -76,27 +71,28 @@ impl Place {
 }
 
 impl Findings {
-    fn say(&mut self, layer: &'static str, good: bool, text: impl Into<String>) {
+    pub(super) fn say(&mut self, layer: &'static str, good: bool, text: impl Into<String>) {
         self.holds &= good;
         self.lines.push(Line { layer, mark: good.into(), text: text.into() });
     }
 
-    fn note(&mut self, layer: &'static str, text: impl Into<String>) {
+    pub(super) fn note(&mut self, layer: &'static str, text: impl Into<String>) {
         self.lines.push(Line { layer, mark: Mark::Note, text: text.into() });
     }
 }
 
 pub(super) fn verify(
+    scene: &Scene,
     evidence: &machine::Evidence,
     ima_list: &[u8],
     nonce: &Digest,
 ) -> Result<Findings> {
     let mut findings = Findings { lines: Vec::new(), holds: true, ima: None, located: None };
-    let values = platform(&evidence.quote, nonce, &mut findings)?;
+    let values = scene.values(&evidence.bytes, nonce, &mut findings)?;
     for log in &evidence.logs {
         let value = values.iter().find(|value| value.register.as_deref() == Some(log.register));
         match value {
-            Some(value) => log_layer(log, value.digest, &mut findings)?,
+            Some(value) => log_layer(scene, log, value.digest, &mut findings)?,
             None => findings.say("platform", false, format!("no value for {}", log.register)),
         }
     }
@@ -104,32 +100,9 @@ pub(super) fn verify(
     Ok(findings)
 }
 
-/// Evidence to registers. A real verifier begins with what is only noted here.
-fn platform(quote: &[u8], nonce: &Digest, findings: &mut Findings) -> Result<Vec<Value>> {
-    let usage = |error| Failure::usage(format!("the demo's quote: {error}"));
-    let Evidence::Quote(quote) = Kind::Quote.parse(quote).map_err(usage)? else {
-        return Err(Failure::usage("the demo's quote is none"));
-    };
-    findings.note(
-        "platform",
-        "the quote is SIMULATED, and its signature is not verified: there is no verifier yet",
-    );
-    let Some(td) = quote.body().td() else {
-        findings.say("platform", false, "the quote is not of a TD");
-        return Ok(Vec::new());
-    };
-    let is_fresh = td.report_data.starts_with(nonce.as_bytes());
-    findings.say("platform", is_fresh, "the quote has the nonce that it was asked for with");
-    let attributes = td.td_attributes;
-    let is_closed = attributes.among(Attributes::UNTRUSTED).is_empty()
-        && attributes.contains(Attributes::SEPT_VE_DISABLE);
-    let text = format!("the TD is closed to its host: attributes {attributes}");
-    findings.say("platform", is_closed, text);
-    Ok(Evidence::Quote(quote).registers())
-}
-
 /// Registers and logs to records; then records to virtual registers.
-fn log_layer(log: &Log, value: Digest, findings: &mut Findings) -> Result<()> {
+fn log_layer(scene: &Scene, log: &Log, value: Digest, findings: &mut Findings) -> Result<()> {
+    let carrier = scene.carrier();
     let fold = Fold::<8>::new(&VIRTUAL).map_err(|error| Failure::usage(error.to_string()))?;
     let mut sink = Records { fold: FoldSink::new(fold), ima: Vec::new(), gaps: Vec::new() };
     let start = Digest::zeros(value.algorithm());
@@ -144,16 +117,16 @@ fn log_layer(log: &Log, value: Digest, findings: &mut Findings) -> Result<()> {
     }
     for gap in sink.gaps {
         // This verifier's policy: an explained gap will do where no virtual register is carried.
-        let accepted = gap.kind == FindingKind::GapExplained && log.register != CARRIER;
+        let accepted = gap.kind == FindingKind::GapExplained && log.register != carrier;
         findings.say("log", accepted, format!("{}: {gap}", log.register));
     }
-    if log.register == CARRIER {
+    if log.register == carrier {
         // A record could hide behind an off-log extension, so there may be none.
         mux(&sink.fold, verified.accounts_for_all() == Some(true), findings);
         let ima = sink.fold.fold().value(0, Algorithm::Sha256);
         findings.ima = ima.map(|value| Ima { value, records: sink.ima });
     }
-    applications(log, &verified, findings);
+    applications(carrier, log, &verified, findings);
     Ok(())
 }
 
@@ -167,7 +140,12 @@ fn mux(fold: &FoldSink<'_, 8>, carried: bool, findings: &mut Findings) {
 }
 
 /// Records by domain; only those the register vouches for.
-fn applications(log: &Log, verified: &replay::Verified<'_>, findings: &mut Findings) {
+fn applications(
+    carrier: &str,
+    log: &Log,
+    verified: &replay::Verified<'_>,
+    findings: &mut Findings,
+) {
     let mut statics = StaticValues::<8>::default();
     let mut web = 0_u32;
     for trusted in verified.trusted() {
@@ -180,8 +158,8 @@ fn applications(log: &Log, verified: &replay::Verified<'_>, findings: &mut Findi
     for (name, value) in statics.iter() {
         findings.say("mux", true, format!("{name} = {} (static)", short(&value)));
     }
-    if log.register == CARRIER {
-        let text = format!("web.example: {web} records that {CARRIER} vouches for");
+    if log.register == carrier {
+        let text = format!("web.example: {web} records that {carrier} vouches for");
         findings.say("application", web > 0, text);
     }
 }
