@@ -134,6 +134,8 @@ fn published_tokens() {
     ] {
         let file = well_formed(text(&folder.join(path)));
         check_places(&file, &fs::read(folder.join(path)).unwrap());
+        // Examples, but no simulator's.
+        assert_eq!(file["simulated"], false, "{path}");
         let all = fields(&file);
         assert_eq!(of(&all, "Token", "tag")["value"], tag, "{path}");
         assert_eq!(of(&all, "Platform", "components")["value"], components.to_string(), "{path}");

@@ -94,6 +94,7 @@ fn reports() {
     for stated in manifest(&folder).as_array().unwrap() {
         let path = folder.join(stated["report"].as_str().unwrap());
         let file = well_formed(text(&path));
+        assert_eq!(file["simulated"], false, "{}", path.display());
         let base = stated["offset"].as_u64().unwrap();
         if base == 0 {
             assert_eq!(file["kind"], "snp-report");
