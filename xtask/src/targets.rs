@@ -53,11 +53,12 @@ fn multilib() -> Result<Vec<String>> {
 }
 
 /// What firmware links, and what reads other machines' logs.
-const PACKAGES: [&str; 4] = ["tsm-core", "tsm-eventlog", "tsm-cca", "tsm-capi"];
+const PACKAGES: [&str; 6] =
+    ["tsm-core", "tsm-eventlog", "tsm-tdx", "tsm-snp", "tsm-cca", "tsm-capi"];
 
 /// The tests beside the code, and those that know the answers. Tests that try very many damaged logs
 /// take minutes under an emulator and say nothing of byte order or word size that these do not.
-const TESTS: [&str; 12] = [
+const TESTS: [&str; 14] = [
     "laws",
     "spec",
     "ima_lists",
@@ -67,6 +68,8 @@ const TESTS: [&str; 12] = [
     "cel_logs",
     "dstack",
     "systemd",
+    "layout",
+    "real_reports",
     "rem_vectors",
     "token_data",
     "token_made",
