@@ -52,6 +52,8 @@ extern crate alloc;
 pub mod cca;
 #[cfg(feature = "platforms")]
 pub mod contract;
+#[cfg(any(feature = "tdx", feature = "cca-token"))]
+mod described;
 #[cfg(feature = "platforms")]
 mod faulty;
 #[cfg(any(feature = "platforms", feature = "snp", feature = "tdx", feature = "cca-token"))]

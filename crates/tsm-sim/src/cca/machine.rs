@@ -2,7 +2,6 @@
 //! A simulated machine that is a realm, as a provider.
 
 use alloc::boxed::Box;
-use alloc::string::String;
 use alloc::vec::Vec;
 
 use tsm_cca::{CcaProvider, Challenge, Error, Granule, Realm, RemSet};
@@ -10,6 +9,7 @@ use tsm_core::provider::{Provider, Reporter};
 use tsm_core::{Algorithm, Digest, Register, RegisterId};
 
 use super::{Monitor, Platform};
+use crate::described::Described;
 use crate::lines::LoadError;
 
 /// A realm and its registers, by way of the adapter for CCA: provider `sim:cca`.
@@ -35,8 +35,7 @@ use crate::lines::LoadError;
 pub struct CcaMachine {
     monitor: Box<Monitor<Platform>>,
     granule: Box<Granule>,
-    /// Names, and descriptions without them.
-    registers: Vec<(String, Register<'static>)>,
+    registers: Described,
 }
 
 impl CcaMachine {
@@ -52,10 +51,8 @@ impl CcaMachine {
     #[must_use]
     pub fn with_monitor(monitor: Monitor<Platform>) -> Self {
         let (monitor, granule) = (Box::new(monitor), Box::new(Granule::new()));
-        let mut machine = Self { monitor, granule, registers: Vec::new() };
-        let registers = machine
-            .adapter()
-            .map(|adapter| adapter.registers().map(|(_, register)| nameless(&register)).collect());
+        let mut machine = Self { monitor, granule, registers: Described::default() };
+        let registers = machine.adapter().map(|adapter| Described::of(&adapter));
         machine.registers = registers.unwrap_or_default();
         machine
     }
@@ -91,11 +88,6 @@ impl CcaMachine {
     }
 }
 
-fn nameless(register: &Register<'_>) -> (String, Register<'static>) {
-    let Register { name, value, powers, initial, presentation } = *register;
-    (name.into(), Register { name: "", value, powers, initial, presentation })
-}
-
 impl Provider for CcaMachine {
     type Error = Error;
 
@@ -104,8 +96,7 @@ impl Provider for CcaMachine {
     }
 
     fn describe(&self, id: RegisterId) -> Option<Register<'_>> {
-        let (name, register) = self.registers.get(id.index())?;
-        Some(Register { name, ..*register })
+        self.registers.describe(id)
     }
 
     fn read(

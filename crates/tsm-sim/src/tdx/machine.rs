@@ -2,7 +2,6 @@
 //! A simulated machine that is a TD, as a provider.
 
 use alloc::boxed::Box;
-use alloc::string::String;
 use alloc::vec::Vec;
 
 use tsm_core::provider::{Provider, Reporter};
@@ -10,6 +9,7 @@ use tsm_core::{Algorithm, Digest, Register, RegisterId};
 use tsm_tdx::{Error, ReportBuffer, RtmrSet, Td, TdxProvider};
 
 use super::{Cpu, Module};
+use crate::described::Described;
 use crate::lines::LoadError;
 
 /// A TD and its registers, by way of the adapter for TDX: provider `sim:tdx`.
@@ -35,8 +35,7 @@ use crate::lines::LoadError;
 pub struct TdxMachine {
     module: Module,
     report: Box<ReportBuffer>,
-    /// Names, and descriptions without them.
-    registers: Vec<(String, Register<'static>)>,
+    registers: Described,
 }
 
 impl TdxMachine {
@@ -52,9 +51,9 @@ impl TdxMachine {
     pub fn with_module(mut module: Module) -> Self {
         let mut report = Box::new(ReportBuffer::new());
         let registers = match adapter(&mut module, &mut report) {
-            Ok(adapter) => adapter.registers().map(|(_, register)| nameless(&register)).collect(),
+            Ok(adapter) => Described::of(&adapter),
             // Not this module's VP.INFO.
-            Err(_) => Vec::new(),
+            Err(_) => Described::default(),
         };
         Self { module, report, registers }
     }
@@ -140,11 +139,6 @@ fn adapter<'m>(
     Ok(TdxProvider::new(Td::new(module)?, RtmrSet::ALL).with_report_buffer(report))
 }
 
-fn nameless(register: &Register<'_>) -> (String, Register<'static>) {
-    let Register { name, value, powers, initial, presentation } = *register;
-    (name.into(), Register { name: "", value, powers, initial, presentation })
-}
-
 impl Provider for TdxMachine {
     type Error = Error;
 
@@ -153,8 +147,7 @@ impl Provider for TdxMachine {
     }
 
     fn describe(&self, id: RegisterId) -> Option<Register<'_>> {
-        let (name, register) = self.registers.get(id.index())?;
-        Some(Register { name, ..*register })
+        self.registers.describe(id)
     }
 
     fn read(
