@@ -58,7 +58,7 @@ const PACKAGES: [&str; 6] =
 
 /// The tests beside the code, and those that know the answers. Tests that try very many damaged logs
 /// take minutes under an emulator and say nothing of byte order or word size that these do not.
-const TESTS: [&str; 14] = [
+const TESTS: [&str; 15] = [
     "laws",
     "spec",
     "ima_lists",
@@ -69,6 +69,7 @@ const TESTS: [&str; 14] = [
     "dstack",
     "systemd",
     "layout",
+    "guest_messages",
     "real_reports",
     "rem_vectors",
     "token_data",

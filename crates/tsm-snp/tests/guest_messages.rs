@@ -340,9 +340,13 @@ fn keys_are_erased() {
         let after = memory(&guest);
         assert!(!has(&after, &key), "the key is still there");
         // Round keys and the like are blocks of 16 bytes at multiples of 16. What else was there
-        // before has more zeros: pointers, lengths, buffers.
+        // before has more zeros (pointers, lengths, buffers), or is one byte again and again: what
+        // was asked for, perhaps in an earlier turn, where there is nothing in flight to stand there.
         let blocks = before.chunks(16).zip(after.chunks(16));
-        let filled = |block: &[u8]| block.iter().filter(|&&byte| byte != 0).count() > 12;
+        let filled = |block: &[u8]| {
+            block.iter().filter(|&&byte| byte != 0).count() > 12
+                && block.iter().any(|byte| *byte != block[0])
+        };
         let secret = blocks.clone().filter(|(before, _)| filled(before)).count();
         assert!(secret >= 15, "a schedule for AES-256 has 15 round keys, found {secret}");
         let left = blocks.filter(|(before, after)| filled(before) && before == after).count();
