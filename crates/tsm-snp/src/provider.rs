@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! SNP's registers as a provider: what a report says of the guest, and a software bank's registers.
 
+use core::borrow::BorrowMut;
+
 use tsm_core::provider::{Reporter, check_read};
 use tsm_core::{
     Algorithm, Banks, Digest, ErrorKind as Refusal, Provider, Register, RegisterId, Value,
@@ -67,11 +69,11 @@ impl<C: GuestChannel> ReportSource for GuestMessages<C> {
 /// choose REPORT_DATA**, and the source cannot be had back: an SVSM lets lower levels call this
 /// provider, and has no other way for them to a report of VMPL0.
 #[derive(Debug)]
-pub struct SnpProvider<'r, R, const VALUES: usize = 0> {
+pub struct SnpProvider<'r, R, M = [u8; REPORT_SIZE], const VALUES: usize = 0> {
     source: R,
     bank: Option<SoftwareBank<'r, VALUES>>,
     vmpl: Vmpl,
-    report: [u8; REPORT_SIZE],
+    report: M,
 }
 
 /// A static register, and where its value stands in a report.
@@ -108,33 +110,38 @@ static FIXED: [Fixed; 16] = [
     bytes("launch_tcb", 8, Report::LAUNCH_TCB),
 ];
 
-impl<R: ReportSource> SnpProvider<'static, R> {
-    /// The static registers of a guest at the privilege level `vmpl`. Asks for a report.
+impl<R: ReportSource, M: BorrowMut<[u8; REPORT_SIZE]>> SnpProvider<'static, R, M> {
+    /// The static registers of a guest at the privilege level `vmpl`. Asks for a report, into
+    /// `memory`.
     ///
     /// # Errors
     ///
     /// The source's. Then the source is gone: give a `&mut` of it to keep it.
-    pub fn new(source: R, vmpl: Vmpl) -> Result<Self, Error> {
-        let mut provider = Self { source, bank: None, vmpl, report: [0; REPORT_SIZE] };
+    pub fn new(source: R, vmpl: Vmpl, memory: M) -> Result<Self, Error> {
+        let mut provider = Self { source, bank: None, vmpl, report: memory };
         provider.refresh([0; 64])?;
         Ok(provider)
     }
 }
 
-impl<'r, R: ReportSource, const VALUES: usize> SnpProvider<'r, R, VALUES> {
+impl<'r, R, M, const VALUES: usize> SnpProvider<'r, R, M, VALUES>
+where
+    R: ReportSource,
+    M: BorrowMut<[u8; REPORT_SIZE]>,
+{
     /// The static registers, and those of a bank that this software keeps at VMPL0. Asks for a
-    /// report.
+    /// report, into `memory`.
     ///
     /// # Errors
     ///
     /// The source's; [`ErrorKind::Name`] if a register of the bank has the name of a static one.
-    pub fn with_bank(source: R, bank: SoftwareBank<'r, VALUES>) -> Result<Self, Error> {
+    pub fn with_bank(source: R, bank: SoftwareBank<'r, VALUES>, memory: M) -> Result<Self, Error> {
         let fixed = |name: &str| FIXED.iter().any(|fixed| fixed.register.name == name);
         if let Some(number) = bank.registers().iter().position(|register| fixed(register.name)) {
             return Err(Error::at(ErrorKind::Name, number));
         }
         let vmpl = Vmpl::VMPL0;
-        let mut provider = Self { source, bank: Some(bank), vmpl, report: [0; REPORT_SIZE] };
+        let mut provider = Self { source, bank: Some(bank), vmpl, report: memory };
         provider.refresh([0; 64])?;
         Ok(provider)
     }
@@ -142,7 +149,7 @@ impl<'r, R: ReportSource, const VALUES: usize> SnpProvider<'r, R, VALUES> {
     /// The report that was made last, of which the static registers are.
     #[must_use]
     pub fn last_report(&self) -> &Report {
-        Report::of(&self.report)
+        Report::of(self.report.borrow())
     }
 
     /// The bank, if there is one.
@@ -176,13 +183,13 @@ impl<'r, R: ReportSource, const VALUES: usize> SnpProvider<'r, R, VALUES> {
         let data = svsm::report_data(nonce, manifest);
         let size = manifest.len();
         self.refresh(data)?;
-        copy(&self.report, report);
+        copy(self.report.borrow(), report);
         Ok(size)
     }
 
     fn refresh(&mut self, report_data: [u8; 64]) -> Result<(), Error> {
         let request = ReportRequest::new(report_data, self.vmpl);
-        self.source.report(&request, &mut self.report)
+        self.source.report(&request, self.report.borrow_mut())
     }
 
     /// The bank and the register's id in it, for one that is not static.
@@ -196,7 +203,11 @@ impl<'r, R: ReportSource, const VALUES: usize> SnpProvider<'r, R, VALUES> {
     }
 }
 
-impl<R: ReportSource, const VALUES: usize> Provider for SnpProvider<'_, R, VALUES> {
+impl<R, M, const VALUES: usize> Provider for SnpProvider<'_, R, M, VALUES>
+where
+    R: ReportSource,
+    M: BorrowMut<[u8; REPORT_SIZE]>,
+{
     type Error = Error;
 
     /// `snp`.
@@ -224,7 +235,7 @@ impl<R: ReportSource, const VALUES: usize> Provider for SnpProvider<'_, R, VALUE
         };
         check_read(Some(&fixed.register), bank, out)?;
         let end = fixed.offset.saturating_add(out.len());
-        copy(self.report.get(fixed.offset..end).unwrap_or_default(), out);
+        copy(self.report.borrow().get(fixed.offset..end).unwrap_or_default(), out);
         Ok(())
     }
 
@@ -238,7 +249,11 @@ impl<R: ReportSource, const VALUES: usize> Provider for SnpProvider<'_, R, VALUE
     }
 }
 
-impl<R: ReportSource, const VALUES: usize> Reporter for SnpProvider<'_, R, VALUES> {
+impl<R, M, const VALUES: usize> Reporter for SnpProvider<'_, R, M, VALUES>
+where
+    R: ReportSource,
+    M: BorrowMut<[u8; REPORT_SIZE]>,
+{
     type Error = Error;
 
     /// 64: REPORT_DATA without a bank, the nonce with one. Fewer bytes get zeros behind them.
@@ -263,7 +278,7 @@ impl<R: ReportSource, const VALUES: usize> Reporter for SnpProvider<'_, R, VALUE
             self.attest(&data, report, behind)?;
         } else {
             self.refresh(data)?;
-            copy(&self.report, report);
+            copy(self.report.borrow(), report);
         }
         Ok(size)
     }

@@ -33,7 +33,7 @@ fn digest(text: &str) -> Digest {
 /// Extend, report, bind; the values are those of a fold by hand.
 #[test]
 fn from_extension_to_verification() {
-    let mut provider = SnpProvider::with_bank(guest([]), bank()).unwrap();
+    let mut provider = SnpProvider::with_bank(guest([]), bank(), [0; REPORT_SIZE]).unwrap();
     let rtmr2 = provider.find("rtmr2").unwrap();
     let mut expected = [0; 48];
     for text in ["kernel", "initrd", "command line"] {
@@ -80,7 +80,7 @@ fn a_manifest_altered_in_any_byte_is_refused() {
     let two = Banks::new(&[Algorithm::Sha256, Algorithm::Sha512]).unwrap();
     let table = [RTMRS[0], Register::runtime("application:data", two)];
     let bank = SoftwareBank::<3>::new(&table, Isolation::None).unwrap();
-    let mut provider = SnpProvider::with_bank(guest([]), bank).unwrap();
+    let mut provider = SnpProvider::with_bank(guest([]), bank, [0; REPORT_SIZE]).unwrap();
     let id = provider.find("application:data").unwrap();
     provider.extend(id, &[Algorithm::Sha512.hash(b"x")]).unwrap();
     let mut report = [0; REPORT_SIZE];
@@ -196,7 +196,7 @@ fn no_manifest_is_another() {
 /// The only report that a caller gets has a REPORT_DATA that is a hash.
 #[test]
 fn nobody_chooses_report_data() {
-    let mut provider = SnpProvider::with_bank(guest([]), bank()).unwrap();
+    let mut provider = SnpProvider::with_bank(guest([]), bank(), [0; REPORT_SIZE]).unwrap();
     let wanted = [0xCD; 64];
     let mut evidence = vec![0; 2000];
     let size = provider.as_reporter().unwrap().report(&wanted, &mut evidence).unwrap();
@@ -213,15 +213,15 @@ fn nobody_chooses_report_data() {
 
 #[test]
 fn the_contract() {
-    let provider = SnpProvider::with_bank(guest([]), bank());
+    let provider = SnpProvider::with_bank(guest([]), bank(), [0; REPORT_SIZE]);
     tsm_sim::contract::check_contract(&mut provider.unwrap());
-    let provider = SnpProvider::new(guest([]), Vmpl::VMPL2);
+    let provider = SnpProvider::new(guest([]), Vmpl::VMPL2, [0; REPORT_SIZE]);
     tsm_sim::contract::check_contract(&mut provider.unwrap());
 }
 
 #[test]
 fn static_registers() {
-    let mut provider = SnpProvider::new(guest([]), Vmpl::VMPL1).unwrap();
+    let mut provider = SnpProvider::new(guest([]), Vmpl::VMPL1, [0; REPORT_SIZE]).unwrap();
     let measurement = provider.find("measurement").unwrap();
     assert_eq!(provider.value(measurement, Algorithm::Sha384).unwrap().as_bytes(), [0xA5; 48]);
     let chip = provider.find("chip_id").unwrap();
@@ -246,7 +246,7 @@ fn static_registers() {
 fn names_that_are_taken() {
     let table = [Register::runtime("policy", Banks::one(Algorithm::Sha256))];
     let bank = SoftwareBank::<1>::new(&table, Isolation::None).unwrap();
-    let error = SnpProvider::with_bank(guest([]), bank).unwrap_err();
+    let error = SnpProvider::with_bank(guest([]), bank, [0; REPORT_SIZE]).unwrap_err();
     assert_eq!((error.kind(), error.offset()), (ErrorKind::Name, Some(0)));
 }
 
@@ -255,7 +255,7 @@ fn names_that_are_taken() {
 fn failures_leave_the_bank() {
     let busy =
         [Act::Honest, Act::Busy(false), Act::Busy(false), Act::Busy(false), Act::Busy(false)];
-    let mut provider = SnpProvider::with_bank(guest(busy), bank()).unwrap();
+    let mut provider = SnpProvider::with_bank(guest(busy), bank(), [0; REPORT_SIZE]).unwrap();
     let rtmr0 = provider.find("rtmr0").unwrap();
     provider.extend(rtmr0, &[digest("a")]).unwrap();
     let (mut report, mut manifest) = ([0; REPORT_SIZE], [0; 1000]);
@@ -291,7 +291,8 @@ fn another_source() {
             Ok(())
         }
     }
-    let mut provider = SnpProvider::new(Elsewhere(Firmware::new()), Vmpl::VMPL3).unwrap();
+    let mut provider =
+        SnpProvider::new(Elsewhere(Firmware::new()), Vmpl::VMPL3, [0; REPORT_SIZE]).unwrap();
     assert_eq!(provider.last_report().vmpl(), 3);
     tsm_sim::contract::check_contract(&mut provider);
 }

@@ -11,8 +11,8 @@ use tsm_core::{Algorithm, Digest, Register, RegisterId};
 use tsm_snp::bank::RTMRS;
 use tsm_snp::report::Generation;
 use tsm_snp::{
-    Error, Exchange, Exit, GuestChannel, GuestMessages, Isolation, PAGE, SnpProvider, SoftwareBank,
-    VmpckIndex,
+    Error, Exchange, Exit, GuestChannel, GuestMessages, Isolation, PAGE, REPORT_SIZE, SnpProvider,
+    SoftwareBank, VmpckIndex,
 };
 
 use super::sure::sure;
@@ -46,7 +46,7 @@ pub struct SnpMachine {
     provider: Box<Adapter>,
 }
 
-type Adapter = SnpProvider<'static, GuestMessages<SharedHost>, VALUES>;
+type Adapter = SnpProvider<'static, GuestMessages<SharedHost>, [u8; REPORT_SIZE], VALUES>;
 
 /// Values of the bank.
 const VALUES: usize = 4;
@@ -77,7 +77,7 @@ impl SnpMachine {
         let key = firmware.write_secrets(&mut page).take(first)?;
         let host = SharedHost(Rc::new(RefCell::new(Host::new(firmware))));
         let messages = GuestMessages::new(key, host.clone());
-        let provider = Box::new(SnpProvider::with_bank(messages, bank)?);
+        let provider = Box::new(SnpProvider::with_bank(messages, bank, [0; REPORT_SIZE])?);
         Ok(Self { host, provider })
     }
 

@@ -2,12 +2,18 @@
 //! AES-256-GCM as guest messages use it. What is here is which bytes go where; the cipher is the
 //! crate `aes-gcm`.
 
+#[cfg(any(test, aes_backend_soft = "compact"))]
+mod narrow;
+
 use aes_gcm::aead::AeadInOut;
 use aes_gcm::aead::inout::InOutBuf;
-use aes_gcm::aes::Aes256Enc;
+#[cfg(not(aes_backend_soft = "compact"))]
+use aes_gcm::aes::Aes256Enc as Aes;
 use aes_gcm::aes::cipher::consts::U12;
 use aes_gcm::{AesGcm, KeyInit};
 
+#[cfg(aes_backend_soft = "compact")]
+use self::narrow::Narrow as Aes;
 use super::header::Header;
 use crate::address::PAGE;
 use crate::bytes::copy;
@@ -15,7 +21,7 @@ use crate::error::Cause;
 
 /// A key's schedule. GCM only ever encrypts blocks, so there is no schedule for decryption. AES and
 /// GHASH erase themselves when dropped.
-pub(crate) struct Cipher(AesGcm<Aes256Enc, U12>);
+pub(crate) struct Cipher(AesGcm<Aes, U12>);
 
 /// Bytes that a page has behind a header. With it, the compiler sees that no counter of blocks
 /// overflows, and the cipher's panic for that is not in the image.

@@ -13,12 +13,12 @@ use tsm_images::{bytes, digest, memory};
 use tsm_snp::bank::RTMRS;
 use tsm_snp::ghcb::{GhcbChannel, Instruction, Mapped};
 use tsm_snp::{
-    GuestMessages, GuestPhysical, Isolation, PAGE, SecretsPage, SnpProvider, SoftwareBank,
-    VmpckIndex,
+    GuestMessages, GuestPhysical, Isolation, PAGE, REPORT_SIZE, SecretsPage, SnpProvider,
+    SoftwareBank, VmpckIndex,
 };
 
 type Guest = GuestMessages<GhcbChannel<Instruction, Mapped>>;
-type Registers<'g> = SnpProvider<'static, &'g mut Guest, 4>;
+type Registers<'g> = SnpProvider<'static, &'g mut Guest, &'g mut [u8; REPORT_SIZE], 4>;
 
 fn page(start: NonNull<[u8; PAGE]>, number: usize) -> Option<Mapped> {
     let start = NonNull::new(start.as_ptr().wrapping_add(number))?;
@@ -54,11 +54,17 @@ unsafe extern "C" fn start(
 }
 
 #[unsafe(no_mangle)]
-unsafe extern "C" fn provide(guest: *mut Guest, place: *mut Registers<'_>) -> u32 {
+unsafe extern "C" fn provide(
+    guest: *mut Guest,
+    report: *mut [u8; REPORT_SIZE],
+    place: *mut Registers<'_>,
+) -> u32 {
     // SAFETY: never run.
     let Some(guest) = (unsafe { guest.as_mut() }) else { return 0 };
+    // SAFETY: never run.
+    let Some(report) = (unsafe { report.as_mut() }) else { return 0 };
     let Ok(bank) = SoftwareBank::new(RTMRS, Isolation::Privileged) else { return 1 };
-    let Ok(provider) = SnpProvider::with_bank(guest, bank) else { return 2 };
+    let Ok(provider) = SnpProvider::with_bank(guest, bank, report) else { return 2 };
     // SAFETY: never run.
     unsafe { place.write(provider) };
     3
@@ -111,6 +117,7 @@ unsafe extern "C" fn _start(
     secrets: *mut [u8; PAGE],
     shared: NonNull<[u8; PAGE]>,
     guest: *mut Guest,
+    report: *mut [u8; REPORT_SIZE],
     snp: *mut Registers<'_>,
     page: *mut u8,
     size: usize,
@@ -118,7 +125,7 @@ unsafe extern "C" fn _start(
     // SAFETY: never run.
     unsafe {
         u64::from(start(secrets, shared, guest))
-            + u64::from(provide(guest, snp))
+            + u64::from(provide(guest, report, snp))
             + u64::from(append(snp, page, size, page, size))
             + u64::from(replay_log(page, size, page))
             + evidence(snp, page, size)
