@@ -3,7 +3,7 @@
 
 mod common;
 
-use common::{hex, json};
+use common::{json, unhex};
 use serde_json::Value;
 use tsm_cca::RemRule;
 use tsm_core::{Algorithm, Digest};
@@ -14,7 +14,7 @@ fn algorithm(case: &Value) -> Algorithm {
 }
 
 fn digest(algorithm: Algorithm, value: &Value) -> Digest {
-    Digest::from_bytes(algorithm, &hex(value.as_str().unwrap())).unwrap()
+    Digest::from_bytes(algorithm, &unhex(value.as_str().unwrap())).unwrap()
 }
 
 /// What kvm-unit-tests expect of a monitor (`arm/realm-attest.c`).
@@ -29,7 +29,7 @@ fn published() {
         let by = |rule: RemRule| {
             let mut value = digest(algorithm, &case["initial"]);
             for data in case["extends"].as_array().unwrap() {
-                value = rule.extended(&value, &hex(data.as_str().unwrap())).unwrap();
+                value = rule.extended(&value, &unhex(data.as_str().unwrap())).unwrap();
             }
             value
         };
@@ -55,7 +55,7 @@ fn computed() {
         };
         let mut padded = unpadded;
         for data in data {
-            let data = hex(data.as_str().unwrap());
+            let data = unhex(data.as_str().unwrap());
             unpadded = RemRule::Unpadded.extended(&unpadded, &data).unwrap();
             padded = RemRule::Padded.extended(&padded, &data).unwrap();
             let is_digest = data.len() == algorithm.size();

@@ -5,7 +5,7 @@ mod common;
 
 use std::collections::BTreeMap;
 
-use common::{cca, diag, hex, json, shared, yaml};
+use common::{cca, diag, json, shared, unhex, yaml};
 use serde_json::Value;
 use tsm_cca::token::{
     Component, Curve, Form, HashSizes, KeyForm, Label, LifecycleState, MecPolicy, Part,
@@ -35,7 +35,7 @@ fn sha256(bytes: &[u8]) -> String {
 #[test]
 fn minted() {
     let Some(minted) = json("minted/minted.json") else { return };
-    let text = |value: &Value| hex(value.as_str().unwrap());
+    let text = |value: &Value| unhex(value.as_str().unwrap());
     let mut refused = BTreeMap::new();
     let mut parsed = 0;
     for file in minted["files"].as_array().unwrap() {
@@ -167,7 +167,7 @@ fn published_examples() {
         let (_, rest) = index.split_once(from).unwrap();
         let (part, _) = rest.split_once(to).unwrap();
         let words = part.split(|c: char| !c.is_ascii_hexdigit());
-        words.filter(|word| word.len() >= 64).map(hex).collect()
+        words.filter(|word| word.len() >= 64).map(unhex).collect()
     };
     let check = |path: &str, stated: &[Vec<u8>], hash, zeros: bool| {
         let bytes = cca(path).unwrap();
@@ -274,8 +274,8 @@ fn platform_tokens() {
         let sign1 = Sign1::parse(&bytes).unwrap();
         let claims = PlatformClaims::parse(sign1.payload, Rules::STRICT).unwrap();
         assert_eq!(claims.profile, profile, "{path}");
-        assert!(claims.challenge.starts_with(&hex(challenge)), "{path}");
-        assert_eq!(claims.instance_id[..9], hex("010706050403020100"), "{path}");
+        assert!(claims.challenge.starts_with(&unhex(challenge)), "{path}");
+        assert_eq!(claims.instance_id[..9], unhex("010706050403020100"), "{path}");
         assert_eq!(Token::parse(&bytes, Rules::STRICT).unwrap_err().kind(), ErrorKind::Tag(18));
         // The published key is what the challenge names.
         let key = cca("tf-rmm/head_rak_pub_p384_sec1.bin").unwrap();

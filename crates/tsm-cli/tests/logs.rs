@@ -220,7 +220,7 @@ fn shared_logs_of_agents() {
     assert_eq!((&json["format"], &json["holds"]), (&"dstack-events".into(), &true.into()));
     assert_eq!(json["registers"].as_array().unwrap().len(), 4);
 
-    let cos = base64(&fs::read(folder.join("go-tpm-tools/agent/testdata/cel.b64")).unwrap());
+    let cos = base64(fs::read(folder.join("go-tpm-tools/agent/testdata/cel.b64")).unwrap());
     let json = tsm_with_input(&["replay", "--json", "-"], &cos).ok().json();
     let value = json["registers"][0]["value"].as_str().unwrap();
     // INDEX.md, section 1.

@@ -4,7 +4,6 @@
 mod common;
 
 use common::cel::{exercise, file, files};
-use common::tcg::base64;
 use proptest::collection::vec;
 use proptest::prelude::*;
 use tsm_core::{Algorithm, Digest};
@@ -14,6 +13,7 @@ use tsm_eventlog::cel::{
 };
 use tsm_eventlog::tcg::EventType;
 use tsm_eventlog::{Bytes, ErrorKind, Limits, aael, detect, dstack, systemd};
+use tsm_test_support::base64;
 
 const SHA256: Algorithm = Algorithm::Sha256;
 

@@ -5,12 +5,13 @@ mod common;
 
 use common::all_runs;
 use common::cel::{exercise, file, files, machine, matches};
-use common::tcg::{base64, stated};
+use common::tcg::stated;
 use tsm_core::{Algorithm, Digest};
 use tsm_eventlog::cel::{
     Check, Content, CosKind, Encoding, Log, Match, Register, Replay, UntrustedRecord, Writer,
 };
 use tsm_eventlog::{Format, detect, ima};
+use tsm_test_support::base64;
 
 const SHA1: Algorithm = Algorithm::Sha1;
 

@@ -5,7 +5,7 @@ mod common;
 
 use common::all_runs;
 use common::cel::{file, files};
-use common::tcg::{LogFile, all, base64};
+use common::tcg::{LogFile, all};
 use tsm_core::Algorithm;
 use tsm_eventlog::cel::{self, Encoding, Match};
 use tsm_eventlog::convert::{
@@ -16,6 +16,7 @@ use tsm_eventlog::ima::{self, Endian, Layout};
 use tsm_eventlog::registers::{Platform, RegisterIndex, RtmrIndex};
 use tsm_eventlog::tcg::{self, NewHeader};
 use tsm_eventlog::{Error, ErrorKind, aael, systemd};
+use tsm_test_support::base64;
 
 const NUMBERINGS: [Numbering; 3] = [Numbering::Log(0), Numbering::Log(1), Numbering::Register];
 

@@ -366,7 +366,7 @@ fn tpm2_eventlog_replays_it() {
     let output = std::process::Command::new("tpm2_eventlog").arg(&path).output();
     std::fs::remove_file(&path).unwrap();
     let Ok(output) = output else {
-        eprintln!("SKIPPED: no tpm2_eventlog (tpm2-tools)");
+        tsm_test_support::skipped("no tpm2_eventlog (tpm2-tools)");
         return;
     };
     let text = String::from_utf8(output.stdout).unwrap();

@@ -5,11 +5,12 @@ mod common;
 
 use common::cel::file;
 use common::json::Json;
-use common::tcg::{base64, digest};
+use common::tcg::digest;
 use tsm_core::Algorithm;
 use tsm_eventlog::cel::{Check, Match, Register, Replay};
 use tsm_eventlog::dstack::{Event, Events, Log, Version};
 use tsm_eventlog::{ErrorKind, Format, detect};
+use tsm_test_support::base64;
 
 const SHA384: Algorithm = Algorithm::Sha384;
 

@@ -7,6 +7,7 @@ use common::{ListFile, Run, all_runs, committed, runs, said, shared};
 use tsm_core::{Algorithm, Digest};
 use tsm_eventlog::ima::{Bank, Binary, Check, Endian, Fields, Layout, List, Match, Replay};
 use tsm_eventlog::{ErrorKind, Format, detect};
+use tsm_test_support::base64;
 
 /// Replays a list and compares it with the run's PCRs; gives the number of comparisons.
 fn verify(run: &Run, file: &ListFile) -> usize {
@@ -264,7 +265,7 @@ fn tpm2_tss_lists() {
         let Some(path) = shared(&format!("eventlogs/tpm2-tss/sml-ima-{name}.b64")) else {
             continue;
         };
-        let bytes = base64(&std::fs::read(path).unwrap());
+        let bytes = base64(std::fs::read(path).unwrap());
         let mut replay = <Replay>::new(&[Bank::hashed(Algorithm::Sha256)]).unwrap();
         let finished = replay.run(Binary::new(&bytes, Layout::DEFAULT));
         let error = finished.error();
@@ -312,22 +313,6 @@ fn rtmr_line() {
     expected.extend(&entry.recorded()).unwrap();
     assert_eq!(replay.register(2).unwrap().value(Algorithm::Sha384), Some(expected));
     assert_ne!(expected, Digest::zeros(Algorithm::Sha384));
-}
-
-fn base64(text: &[u8]) -> Vec<u8> {
-    const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let mut out = Vec::new();
-    let (mut bits, mut value) = (0, 0_u32);
-    for &byte in text {
-        let Some(digit) = DIGITS.iter().position(|&digit| digit == byte) else { continue };
-        value = (value << 6 | digit as u32) & 0xFFFF;
-        bits += 6;
-        if bits >= 8 {
-            bits -= 8;
-            out.push((value >> bits) as u8);
-        }
-    }
-    out
 }
 
 /// The fields of the template data alone are those of the record.

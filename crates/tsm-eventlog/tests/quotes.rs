@@ -9,11 +9,12 @@ use std::collections::BTreeMap;
 use common::any::{AnyLog, Kind, any_logs};
 use common::json::Json;
 use common::shared;
-use common::tcg::{base64, ccels, digest};
+use common::tcg::{ccels, digest};
 use tsm_core::{Algorithm, Digest};
 use tsm_eventlog::cel::{self, Register};
 use tsm_eventlog::registers::{Platform, RtmrIndex};
 use tsm_eventlog::{Format, detect, dstack, tcg};
+use tsm_test_support::{base64, unhex};
 
 const SHA384: Algorithm = Algorithm::Sha384;
 
@@ -31,22 +32,16 @@ fn rtmrs(quote: &[u8]) -> [Digest; 4] {
     })
 }
 
-fn hex(text: &str) -> Vec<u8> {
-    let digits = text.trim().trim_start_matches("0x").as_bytes();
-    let pairs = digits.chunks(2).map(|pair| core::str::from_utf8(pair).unwrap());
-    pairs.map(|pair| u8::from_str_radix(pair, 16).unwrap()).collect()
-}
-
 /// A file as the bytes of the quote in it.
 fn quote(path: &std::path::Path) -> Vec<u8> {
     let bytes = std::fs::read(path).unwrap();
     let text = || core::str::from_utf8(&bytes).unwrap();
     match path.extension().and_then(|extension| extension.to_str()) {
-        Some("hex" | "txt") => hex(text()),
+        Some("hex" | "txt") => unhex(text()),
         Some("json") => {
             let json = Json::parse(text());
             let url_safe = |text: &str| base64(text.replace('-', "+").replace('_', "/").as_bytes());
-            let quote = json.at("quote").text().map(hex);
+            let quote = json.at("quote").text().map(unhex);
             quote.or_else(|| json.at("td_quote").text().map(url_safe)).unwrap()
         }
         _ => bytes,

@@ -11,12 +11,13 @@ use std::path::Path;
 use common::any::any_logs;
 use common::cel::yaml;
 use common::json::Json;
-use common::tcg::{base64, digest};
+use common::tcg::digest;
 use common::{ListFile, Run, runs, shared};
 use tsm_core::{Algorithm, Digest};
 use tsm_eventlog::ima::{self, Bank, BankRule, Binary, Layout};
 use tsm_eventlog::registers::Platform;
 use tsm_eventlog::tcg::{End, Log, Match, Replay};
+use tsm_test_support::base64;
 
 /// Rows of section 1 that are about several files, or none: the test that checks what they say.
 const ELSEWHERE: [(&str, &str, &str); 11] = [

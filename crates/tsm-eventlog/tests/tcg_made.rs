@@ -5,13 +5,14 @@ mod common;
 
 use common::json::Json;
 use common::shared;
-use common::tcg::{SIGNATURE, base64, event, header, header_for, sha1_event};
+use common::tcg::{SIGNATURE, event, header, header_for, sha1_event};
 use tsm_core::{Algorithm, Digest};
 use tsm_eventlog::registers::{CcMrIndex, PcrIndex, Platform, RegisterIndex, RemIndex, RtmrIndex};
 use tsm_eventlog::tcg::{
     AlgorithmList, End, EventType, FinalEvents, FindingKind, Layout, Log, Match, Replay,
 };
 use tsm_eventlog::{Error, ErrorKind, Format, Limits, detect};
+use tsm_test_support::base64;
 
 const BANKS: [Algorithm; 2] = [Algorithm::Sha256, Algorithm::Sha384];
 const ACTION: u32 = 0x8000_0007;

@@ -7,10 +7,11 @@ use std::collections::BTreeMap;
 
 use common::json::Json;
 use common::shared;
-use common::tcg::{LogFile, Values, base64, ccels, digest, machines, stated};
+use common::tcg::{LogFile, Values, ccels, digest, machines, stated};
 use tsm_core::{Algorithm, Digest};
 use tsm_eventlog::registers::{CcMrIndex, PcrIndex, Platform, RegisterIndex, RtmrIndex};
 use tsm_eventlog::tcg::{CcType, CcelTable, End, Finding, FindingKind, Log, Match, Replay};
+use tsm_test_support::base64;
 
 fn pcr(number: u32) -> PcrIndex {
     PcrIndex::new(number).unwrap()

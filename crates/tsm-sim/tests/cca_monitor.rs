@@ -9,9 +9,7 @@ use tsm_cca::{
 };
 use tsm_core::{Algorithm, Digest, Provider as _};
 use tsm_sim::cca::{Attester, Fault, GuestMemory, Monitor, Quirks, RealmState, TOKEN_MAX, Upper};
-
-#[path = "common/shared.rs"]
-mod shared;
+use tsm_test_support::shared;
 
 const HASHES: [Algorithm; 3] = [Algorithm::Sha256, Algorithm::Sha384, Algorithm::Sha512];
 
@@ -73,14 +71,11 @@ fn realm(hash: Algorithm) -> RealmState {
 }
 
 fn unhex(value: &Value) -> Vec<u8> {
-    let text = value.as_str().unwrap();
-    let mut bytes = vec![0; text.len() / 2];
-    assert!(tsm_core::hex::decode(text.as_bytes(), &mut bytes));
-    bytes
+    tsm_test_support::unhex(value.as_str().unwrap())
 }
 
 fn vectors(path: &str) -> Option<Vec<Value>> {
-    let path = shared::data(path)?;
+    let path = shared(path)?;
     let cases: Value = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
     Some(cases.as_array().unwrap().clone())
 }

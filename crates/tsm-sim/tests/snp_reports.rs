@@ -19,11 +19,9 @@ use tsm_snp::{
     CertificateKind, CertificateTable, Certificates, GuestMessages, REPORT_SIZE, ReportRequest,
     VmpckIndex, Vmpl,
 };
+use tsm_test_support::shared;
 use x509_cert::Certificate;
 use x509_cert::der::{Decode as _, Encode as _};
-
-#[path = "common/shared.rs"]
-mod shared;
 
 const GENERATIONS: [Generation; 4] =
     [Generation::Milan, Generation::Genoa, Generation::Turin, Generation::Venice];
@@ -225,7 +223,7 @@ fn what_endorsement_certificates_say() {
 /// Real certificates have the same extensions, of the same types.
 #[test]
 fn as_real_certificates() {
-    let Some(folder) = shared::data("snp") else { return };
+    let Some(folder) = shared("snp") else { return };
     let manifest = std::fs::read(folder.join("manifest.json")).unwrap();
     let manifest: Value = serde_json::from_slice(&manifest).unwrap();
     let cases = manifest["cases"].as_array().or(manifest.as_array()).unwrap();

@@ -22,6 +22,7 @@ use tsm_tdx::{
     Call, ErrorKind, ExtendBuffer, GuestPhysical, Hardware, IdentityMapped, MacBuffer, Registers,
     ReportBuffer, ReportData, RtmrIndex, RtmrSet, Td, Tdcall as _, TdxProvider,
 };
+use tsm_test_support::shared;
 
 type Emulated = Module<Box<dyn Host>>;
 
@@ -128,19 +129,13 @@ fn module() -> Module {
 }
 
 fn unhex(value: &Value) -> Vec<u8> {
-    let text = value.as_str().unwrap();
-    let mut bytes = vec![0; text.len() / 2];
-    assert!(tsm_core::hex::decode(text.as_bytes(), &mut bytes));
-    bytes
+    tsm_test_support::unhex(value.as_str().unwrap())
 }
-
-#[path = "common/shared.rs"]
-mod shared;
 
 /// Values of RTMRs of real machines, through TDCALL's bytes.
 #[test]
 fn vectors() {
-    let Some(path) = shared::data("tdx/vectors.json") else { return };
+    let Some(path) = shared("tdx/vectors.json") else { return };
     let vectors: Value = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
     for vector in vectors["rtmr_extend"].as_array().unwrap() {
         let mut td = Td::new(emulate(module())).unwrap();
@@ -298,7 +293,7 @@ fn quotes() {
 #[test]
 fn detection_executes_nothing() {
     if tsm_tdx::is_td() {
-        eprintln!("SKIPPED: this is a TD");
+        tsm_test_support::skipped("this is a TD");
         return;
     }
     emulate(module());

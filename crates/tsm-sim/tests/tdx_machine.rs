@@ -10,21 +10,16 @@ use tsm_sim::tdx::quoting::{Levels, QuoteForm, Window};
 use tsm_sim::tdx::{AddressWidth, Busy, Cpu, Module, TdxMachine};
 use tsm_sim::{Simulated, contract};
 use tsm_tdx::{ExtendBuffer, Quote, RtmrIndex, Td, TdReport};
-
-#[path = "common/shared.rs"]
-mod shared;
+use tsm_test_support::shared;
 
 fn unhex(value: &Value) -> Vec<u8> {
-    let text = value.as_str().unwrap();
-    let mut bytes = vec![0; text.len() / 2];
-    assert!(tsm_core::hex::decode(text.as_bytes(), &mut bytes));
-    bytes
+    tsm_test_support::unhex(value.as_str().unwrap())
 }
 
 /// Values of RTMRs of real machines, through adapter and module.
 #[test]
 fn vectors() {
-    let Some(path) = shared::data("tdx/vectors.json") else { return };
+    let Some(path) = shared("tdx/vectors.json") else { return };
     let vectors: Value = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
     for vector in vectors["rtmr_extend"].as_array().unwrap() {
         let mut machine = TdxMachine::new("vectors");

@@ -160,14 +160,14 @@ fn the_format_as_documented() {
     let page = std::fs::read_to_string(page).unwrap();
     let block = page.split("```manifest\n").nth(1).unwrap().split("```").next().unwrap();
     let digits = block.lines().map(|line| line.split(';').next().unwrap().replace(' ', ""));
-    let expected = common::hex(&digits.collect::<String>());
+    let expected = common::unhex(&digits.collect::<String>());
     let table = [Register::runtime("boot", Banks::one(Algorithm::Sha256))];
     let mut bank = SoftwareBank::<1>::new(&table, Isolation::Privileged).unwrap();
     bank.extend(RegisterId(0), &[Algorithm::Sha256.hash(b"hello")]).unwrap();
     let mut bytes = vec![0; bank.manifest_size()];
     assert_eq!(bank.write_manifest(&mut bytes).unwrap(), expected);
     let data = page.split("```report-data\n").nth(1).unwrap().split("```").next().unwrap();
-    let data = common::hex(&data.replace(['\n', ' '], ""));
+    let data = common::unhex(&data.replace(['\n', ' '], ""));
     assert_eq!(svsm::report_data(&[0; 64], &expected).to_vec(), data);
 }
 

@@ -7,7 +7,7 @@ use core::mem::ManuallyDrop;
 
 use common::firmware::Firmware;
 use common::host::{Act, Host};
-use common::{array, hex, json, shared};
+use common::{array, json, shared, unhex};
 use tsm_snp::message::{GuestFields, Header, RootKey};
 use tsm_snp::{
     Cause, Certificates, Error, ErrorKind, Event, Exchange, Exit, FirmwareStatus, GuestChannel,
@@ -63,7 +63,7 @@ fn vectors_byte_for_byte() {
     let text = |part: &str, field: &str| vector[part][field].as_str().unwrap().to_owned();
     let page =
         |part| std::fs::read(folder.join("synthetic").join(text(part, "page_file"))).unwrap();
-    let plaintext = hex(&text("request", "plaintext"));
+    let plaintext = unhex(&text("request", "plaintext"));
     let vmpl = Vmpl::new(plaintext[0x40].into()).unwrap();
     assert_eq!(plaintext[..0x40], [0; 64]);
 
@@ -81,8 +81,8 @@ fn vectors_byte_for_byte() {
     assert_eq!(recorded.request, expected[..recorded.request.len()]);
     assert!(expected[recorded.request.len()..].iter().all(|&byte| byte == 0));
     let header: &Header = zerocopy::FromBytes::ref_from_prefix(&recorded.request).unwrap().0;
-    assert_eq!(header.associated_data(), hex(&text("request", "aad")));
-    assert_eq!(header.nonce().to_vec(), hex(&text("request", "iv")));
+    assert_eq!(header.associated_data(), unhex(&text("request", "aad")));
+    assert_eq!(header.nonce().to_vec(), unhex(&text("request", "iv")));
 }
 
 /// The same response to a request of its data gives the report of the file, byte for byte.

@@ -6,7 +6,7 @@ mod common;
 
 use std::path::Path;
 
-use common::{array, hex, json, shared};
+use common::{array, hex, json, shared, unhex};
 use tsm_snp::hcl::HclReport;
 use tsm_snp::report::{ChipId, Finding, Generation, HardwareId, SigningKey, TcbVersion, Versions};
 use tsm_snp::svsm::{self, EndorsementKey, EndorsementKeyKind, ServicesManifest, VTPM_SERVICE};
@@ -77,7 +77,7 @@ fn every_report_has_its_values() {
             ("report_id", report.report_id()),
             ("chip_id", &report.chip_id().0),
         ] {
-            assert_eq!(bytes, hex(text(field)), "{name}: {field}");
+            assert_eq!(bytes, unhex(text(field)), "{name}: {field}");
         }
         let processor = report.processor();
         let processor =
@@ -93,13 +93,9 @@ fn every_report_has_its_values() {
         let signature = report.signature();
         let (r, mut s) = (signature.r().unwrap(), signature.s().unwrap());
         s.reverse();
-        assert_eq!((s, r[47]), (array(&to_hex(&bytes[0x2E8..0x318])), bytes[0x2A0]), "{name}");
+        assert_eq!((s, r[47]), (array(&hex(&bytes[0x2E8..0x318])), bytes[0x2A0]), "{name}");
     }
     assert!(versions[2] > 0 && versions[3] > 0 && versions[5] > 0);
-}
-
-fn to_hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// Generation and components of the TCB come out as the endorsement certificate has them.
@@ -268,7 +264,7 @@ fn svsm_manifests() {
     let manifest = |name: &str| {
         let file = vectors[name]["manifest"].as_str().unwrap();
         let bytes = std::fs::read(folder.join(file)).unwrap();
-        let expected = hex(vectors[name]["report_data"].as_str().unwrap());
+        let expected = unhex(vectors[name]["report_data"].as_str().unwrap());
         assert_eq!(svsm::report_data(&nonce, &bytes).to_vec(), expected, "{name}");
         bytes
     };

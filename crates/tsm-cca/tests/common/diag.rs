@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! From CBOR's diagnostic notation (RFC 8949, section 8) to CBOR, as far as the data need it.
 
-use super::hex;
+use super::unhex;
 
 /// The encoding of a text in diagnostic notation.
 pub fn encode(text: &str) -> Vec<u8> {
@@ -69,7 +69,7 @@ impl<'t> Notation<'t> {
             head(2, inner.len() as u64, out);
             out.extend(inner);
         } else if self.take("h'") {
-            let bytes = hex(self.until('\''));
+            let bytes = unhex(self.until('\''));
             head(2, bytes.len() as u64, out);
             out.extend(bytes);
         } else if self.take("\"") {

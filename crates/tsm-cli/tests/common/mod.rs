@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Running the command and looking at what it says.
-#![allow(dead_code, reason = "each test file uses a part")]
+#![allow(dead_code, unused_imports, reason = "each test file uses a part")]
 
 pub(crate) mod inspected;
 pub(crate) mod schema;
@@ -12,6 +12,7 @@ use std::process::{Command, Output, Stdio};
 
 use serde_json::Value as Json;
 use tsm_core::Digest;
+pub(crate) use tsm_test_support::{base64, shared};
 
 /// A directory that is removed at the end.
 pub(crate) struct Dir(PathBuf);
@@ -126,36 +127,6 @@ pub(crate) fn firmware_runs() -> Vec<(String, PathBuf, Vec<String>)> {
     }
     runs.sort();
     runs
-}
-
-/// A folder or file of the shared test data, or `None` after a visible note: see `CONTRIBUTING.md`.
-pub(crate) fn shared(path: &str) -> Option<PathBuf> {
-    let beside = || Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data");
-    let root = std::env::var_os("TSM_TEST_DATA").map_or_else(beside, PathBuf::from);
-    let found = root.join(path);
-    if found.exists() {
-        return Some(found);
-    }
-    let ci = std::env::var("CI").is_ok_and(|value| value == "true");
-    assert!(!ci, "{} is absent, and this is CI", found.display());
-    eprintln!("SKIPPED: {} is absent; set TSM_TEST_DATA", found.display());
-    None
-}
-
-pub(crate) fn base64(text: &[u8]) -> Vec<u8> {
-    const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let mut out = Vec::new();
-    let (mut bits, mut value) = (0, 0_u32);
-    for &byte in text {
-        let Some(digit) = DIGITS.iter().position(|&digit| digit == byte) else { continue };
-        value = (value << 6 | digit as u32) & 0xFFFF;
-        bits += 6;
-        if bits >= 8 {
-            bits -= 8;
-            out.push((value >> bits) as u8);
-        }
-    }
-    out
 }
 
 /// A record of a crypto-agile log.

@@ -11,8 +11,8 @@ use tsm_eventlog::registers::Platform;
 use tsm_eventlog::{Error, ErrorKind, Format, aael, detect, dstack, systemd, tcg};
 
 use super::json::Json;
-use super::tcg::base64;
 use super::{committed, shared};
+use tsm_test_support::base64;
 
 /// How a log is opened.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

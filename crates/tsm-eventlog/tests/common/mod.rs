@@ -1,11 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! Where the test data is, and the runs in it.
-//!
-//! Data made for this project is committed under `tests/data/generated`. Data of other projects is
-//! not: it is looked for in `$TSM_TEST_DATA` or, beside the workspace, `../shared/data`. Without it
-//! the tests that need it say `SKIPPED`, or fail if `CI=true`.
+//! The test data, and the runs in it.
 
-#![allow(dead_code, unreachable_pub, reason = "each test binary uses a part")]
+#![allow(dead_code, unused_imports, unreachable_pub, reason = "each test binary uses a part")]
 
 pub mod any;
 pub mod build;
@@ -18,28 +14,7 @@ use std::path::{Path, PathBuf};
 
 use tsm_core::{Algorithm, Digest};
 use tsm_eventlog::ima::{Ascii, Bank, BankRule, Binary, Endian, Layout, List};
-
-pub fn committed() -> PathBuf {
-    workspace().join("tests/data/generated")
-}
-
-/// A folder or file of the shared data, or `None` after a visible note.
-pub fn shared(path: &str) -> Option<PathBuf> {
-    let root = std::env::var_os("TSM_TEST_DATA")
-        .map_or_else(|| workspace().join("../shared/data"), PathBuf::from);
-    let found = root.join(path);
-    if found.exists() {
-        return Some(found);
-    }
-    let ci = std::env::var("CI").is_ok_and(|value| value == "true");
-    assert!(!ci, "{} is absent, and this is CI", found.display());
-    eprintln!("SKIPPED: {} is absent; set TSM_TEST_DATA", found.display());
-    None
-}
-
-fn workspace() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
-}
+pub use tsm_test_support::{committed, shared};
 
 /// One boot of a machine: its lists and what its PCRs held.
 pub struct Run {

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use tsm_core::{Algorithm, Digest};
 use tsm_eventlog::registers::Platform;
+use tsm_test_support::base64;
 
 use super::json::Json;
 use super::{all_runs, shared};
@@ -121,22 +122,6 @@ pub fn all() -> Vec<LogFile> {
         });
     }
     files
-}
-
-pub fn base64(text: &[u8]) -> Vec<u8> {
-    const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let mut out = Vec::new();
-    let (mut bits, mut value) = (0, 0_u32);
-    for &byte in text {
-        let Some(digit) = DIGITS.iter().position(|&digit| digit == byte) else { continue };
-        value = (value << 6 | digit as u32) & 0xFFFF;
-        bits += 6;
-        if bits >= 8 {
-            bits -= 8;
-            out.push((value >> bits) as u8);
-        }
-    }
-    out
 }
 
 /// A Spec ID event.

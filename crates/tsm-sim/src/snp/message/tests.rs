@@ -5,23 +5,18 @@ use std::path::Path;
 
 use serde_json::Value;
 use tsm_snp::message::MessageType;
+use tsm_test_support::shared;
 
 use super::*;
 
-#[path = "../../../tests/common/shared.rs"]
-mod shared;
-
 fn unhex(value: &Value) -> Vec<u8> {
-    let text = value.as_str().unwrap();
-    let mut bytes = vec![0; text.len() / 2];
-    assert!(tsm_core::hex::decode(text.as_bytes(), &mut bytes));
-    bytes
+    tsm_test_support::unhex(value.as_str().unwrap())
 }
 
 /// Pages that another implementation has sealed.
 #[test]
 fn vectors() {
-    let Some(path) = shared::data("snp/synthetic/guestmsg_kat.json") else { return };
+    let Some(path) = shared("snp/synthetic/guestmsg_kat.json") else { return };
     let vector: Value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
     let file = |part: &str| {
         let name = vector[part]["page_file"].as_str().unwrap();
