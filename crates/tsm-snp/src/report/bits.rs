@@ -34,10 +34,15 @@ macro_rules! bits {
                 Self(self.0 | mask.0)
             }
 
-            /// Names of the bits that are set, and separately what has none.
-            fn names(self, f: &mut fmt::Formatter<'_>, numbers: $word) -> fmt::Result {
+            /// Names of the bits that are set, and separately what has none. `numbers` are no such
+            /// bits; before the first name stands `separator`.
+            fn names(
+                self,
+                f: &mut fmt::Formatter<'_>,
+                numbers: $word,
+                mut separator: &'static str,
+            ) -> fmt::Result {
                 let mut rest = self.0 & !numbers;
-                let mut separator = "";
                 for (bit, name) in Self::NAMES {
                     if self.contains(*bit) {
                         write!(f, "{separator}{name}")?;
@@ -45,11 +50,7 @@ macro_rules! bits {
                         rest &= !bit.0;
                     }
                 }
-                if rest != 0 {
-                    write!(f, "{separator}{rest:#x}")?;
-                    separator = ",";
-                }
-                if separator.is_empty() { f.write_str("-") } else { Ok(()) }
+                if rest == 0 { Ok(()) } else { write!(f, "{separator}{rest:#x}") }
             }
         }
 
@@ -101,8 +102,8 @@ impl fmt::Display for GuestPolicy {
     /// `abi 0.31,smt,must-be-one`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (major, minor) = self.abi();
-        write!(f, "abi {major}.{minor},")?;
-        self.names(f, 0xFFFF)
+        write!(f, "abi {major}.{minor}")?;
+        self.names(f, 0xFFFF, ",")
     }
 }
 
@@ -129,9 +130,9 @@ bits! {
 }
 
 impl fmt::Display for PlatformInfo {
-    /// `smt,ecc`.
+    /// `smt,ecc`; `-` if no bit is set.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.names(f, 0)
+        if self.0 == 0 { f.write_str("-") } else { self.names(f, 0, "") }
     }
 }
 
@@ -168,10 +169,10 @@ impl KeyInfo {
 }
 
 impl fmt::Display for KeyInfo {
-    /// `vcek,author-key`.
+    /// `vcek,author-key`; `vcek` if no other bit is set.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{},", self.signing_key())?;
-        self.names(f, 0b11100)
+        self.signing_key().fmt(f)?;
+        self.names(f, 0b11100, ",")
     }
 }
 
@@ -214,6 +215,9 @@ mod tests {
         assert_eq!(turin.to_string(), "smt,ecc,alias-check,iommu-write-safe");
         assert_eq!(PlatformInfo(0).to_string(), "-");
         assert_eq!(KeyInfo(0b100).signing_key(), SigningKey::Vlek);
+        let keys = [0, 0b100, 0b1, 0b11100, 0b10].map(|word| KeyInfo(word).to_string());
+        assert_eq!(keys, ["vcek", "vlek", "vcek,author-key", "no key", "vcek,mask-chip-key"]);
+        assert_eq!(GuestPolicy(0x1F).to_string(), "abi 0.31");
     }
 
     #[test]
