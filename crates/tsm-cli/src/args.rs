@@ -297,7 +297,8 @@ pub(crate) struct Replay {
     /// register, which --register names
     #[arg(long = "then", value_name = "FILE")]
     pub(crate) then: Vec<PathBuf>,
-    /// Virtual register to fold from the records of a record log
+    /// Virtual register to fold from the records of a record log. With a value to compare, it does not
+    /// hold if the log does not account for every extension: a record could be hidden
     #[arg(long = "virtual", value_name = "NAME", value_parser = parse::virtual_name)]
     pub(crate) virtuals: Vec<VirtualName>,
     /// IMA list to verify against the virtual register NAME, if the logs account for every extension

@@ -186,9 +186,21 @@ fn a_gap_takes_the_trust_from_virtual_registers() {
     assert_eq!((&json["holds"], &json["virtual"][0]["trusted"]), (&true.into(), &true.into()));
     let note = tsm_core::hex::Hex(A.hash(malware.as_bytes()).as_bytes()).to_string();
     let hidden = format!("{sync}\n\n{good}\n\n# .EXTEND {note}\n");
-    let json = tsm_with_input(&args, hidden.as_bytes()).ok().json();
-    assert_eq!((&json["holds"], &json["virtual"][0]["trusted"]), (&true.into(), &false.into()));
+    let ran = tsm_with_input(&args, hidden.as_bytes());
+    let json = ran.json();
+    assert_eq!((ran.status, &json["registers"][0]["match"]), (1, &"complete".into()));
+    assert_eq!((&json["holds"], &json["virtual"][0]["trusted"]), (&false.into(), &false.into()));
     assert!(json["findings"].to_string().contains("gap-hides"), "{json}");
+    let table = tsm_with_input(&[&args[..1], &args[2..]].concat(), hidden.as_bytes()).text();
+    assert!(table.contains("does not hold: nothing vouches for the virtual"), "{table}");
+    // Who does not ask for them is told that the log explains the register, which it does.
+    let plain = ["replay", "--json", "--expect", &expect, "-"];
+    let json = tsm_with_input(&plain, hidden.as_bytes()).ok().json();
+    assert_eq!(json["holds"], true);
+    // With nothing to compare nothing is refused, and nothing is vouched for.
+    let json = tsm_with_input(&["replay", "--json", "--virtual=mr_ima", "-"], hidden.as_bytes());
+    let json = json.ok().json();
+    assert_eq!((&json["holds"], &json["virtual"][0]["trusted"]), (&().into(), &().into()));
 }
 
 /// Every IMA list of the repository, in every bank, detected and replayed to the PCR values.

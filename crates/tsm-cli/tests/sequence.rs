@@ -232,6 +232,17 @@ fn wrong_use_and_other_statuses() {
     let json = run(&["--register=rtmr2", "--virtual=mr_ima"]).ok().json();
     assert_eq!((&json["holds"], &json["vouched"]["for"]), (&().into(), &"unchecked".into()));
     assert!(json["findings"].to_string().contains("not-accounted"));
+    // With a value: it is explained, and firmware's event could hide a record.
+    let expect = format!("--expect=rtmr2:{}", machine.value);
+    let ran = run(&["--virtual=mr_ima", &expect]);
+    let json = ran.json();
+    assert_eq!(
+        (ran.status, &json["holds"], &json["vouched"]["for"]),
+        (1, &false.into(), &"all".into())
+    );
+    assert!(json["findings"].to_string().contains("not-accounted"));
+    run(&["--virtual=mr_ima", &expect, "--others-appraised"]).ok();
+    run(&[&expect]).ok();
     // A log that does not follow: the register's other one.
     let ran = run(&["--register=rtmr1"]);
     assert_eq!((ran.status, &ran.json()["findings"][0]["kind"]), (1, &"not-captured".into()));

@@ -86,6 +86,8 @@ pub(super) fn replay(log: &[u8], asked: &Asked<'_>) -> Result<Report> {
         let text = "off-log extensions can hide records: nothing vouches for the values of \
                     virtual registers in this log";
         sink.findings.push(at(replay.position(), "gap-hides", text.into()));
+        // They were asked for, and cannot be told.
+        (report.holds, report.is_unaccounted) = (Some(false), true);
     }
     report.findings = sink.findings;
     if let Some((from, to)) = outcome.trusted().filter(|_| asked.is_explained) {

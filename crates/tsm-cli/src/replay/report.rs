@@ -41,7 +41,11 @@ pub(crate) struct Report {
     pub(crate) findings: Vec<Finding>,
     /// Shown on a terminal only.
     pub(crate) hint: Option<&'static str>,
+    /// Whether all that was asked for holds; `None` if nothing was compared.
     pub(crate) holds: Option<bool>,
+    /// Whether it would hold, were it not for virtual registers that were asked for: the log explains
+    /// the register and does not account for every extension.
+    pub(crate) is_unaccounted: bool,
     /// Why the input is malformed, for standard error.
     pub(crate) malformed: Option<String>,
 }
@@ -237,9 +241,11 @@ impl Report {
                 writeln!(out, "{}", Styled(GOOD, "holds: the log explains the register"))
             }
             Some(false) => {
-                let text = match self.ima.iter().all(|check| check.holds != Some(false)) {
-                    true => "does not hold: the log does not explain the register",
-                    false => "does not hold",
+                let is_of_ima = self.ima.iter().any(|check| check.holds == Some(false));
+                let text = match (self.is_unaccounted, is_of_ima) {
+                    (true, _) => "does not hold: nothing vouches for the virtual registers",
+                    (false, true) => "does not hold",
+                    (false, false) => "does not hold: the log does not explain the register",
                 };
                 writeln!(out, "{}", Styled(BAD, text))
             }

@@ -282,6 +282,9 @@ fn virtuals(
                 }
             };
             report.findings.push(Finding::general("not-accounted", text.into()));
+            // They were asked for, and cannot be told.
+            report.is_unaccounted = report.holds == Some(true);
+            report.holds = report.holds.map(|_| false);
         }
         Err(withheld) => {
             report.findings.push(Finding::general("malformed-record", withheld.to_string()));
