@@ -61,10 +61,16 @@ pub(crate) enum Command {
     ///
     /// tsm replay --register rtmr3 --expect-from quote rtmr3.log
     ///
-    /// The same with a realm: sim:cca, rem3, and `--kind report`, which is its token. An SNP guest has
-    /// two files, made with the same nonce: `--kind report`, which has no runtime registers, and
-    /// `--kind manifest` with those of the register bank, which the report's REPORT_DATA vouches for.
-    /// A verifier checks both; --expect-from takes neither.
+    /// The same with a realm: sim:cca, rem3, and its token. An SNP guest's report has no runtime
+    /// registers; the manifest of its register bank has, and the report's REPORT_DATA vouches for nonce
+    /// and manifest. Both are in one file, one behind the other, and the nonce is asked for again:
+    ///
+    /// tsm --provider sim:snp --state DIR report --nonce 0102 --output report
+    ///
+    /// tsm replay --register rtmr3 --expect-from report --nonce 0102 rtmr3.log
+    ///
+    /// A report of SNP is a numbered message to the firmware, so asking for one changes the machine: its
+    /// state is stored, as by `append`. On other machines asking changes nothing.
     Report(Report),
     /// Print a register's log; `tsm log show FILE` shows a log of any format
     Log(Log),
@@ -214,7 +220,7 @@ pub(crate) struct Show {
 #[derive(clap::Args, Debug)]
 pub(crate) struct Report {
     /// What to make
-    #[arg(long, value_enum, default_value_t = ReportKind::Report)]
+    #[arg(long, value_enum, default_value_t = ReportKind::All)]
     pub(crate) kind: ReportKind,
     /// What the evidence is to be bound to: hex digits of a nonce, at most 64 bytes of it on TDX,
     /// CCA and SNP, where fewer get zeros behind them
@@ -227,6 +233,9 @@ pub(crate) struct Report {
 
 #[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum ReportKind {
+    /// All that the platform gives: on TDX and CCA the report, on SNP the report with the register
+    /// bank's manifest behind it, both of one moment
+    All,
     /// What the platform calls a report: on TDX a TDREPORT, evidence on its own machine only; on CCA
     /// a token; on SNP a report, of VMPL0, whose REPORT_DATA is SHA-512(nonce || manifest)
     Report,

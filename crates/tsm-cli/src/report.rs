@@ -13,10 +13,17 @@ use crate::state::{Access, Device, Machine};
 use crate::{Result, Verdict};
 
 pub(crate) fn run(machine: &args::Machine, command: &args::Report) -> Result {
-    let mut machine = Machine::open(machine, Access::Read)?;
+    if command.output.is_none() && std::io::stdout().is_terminal() {
+        return Err(Failure::usage("evidence is not text: say --output FILE"));
+    }
+    let is_quote = matches!(command.kind, ReportKind::Quote4 | ReportKind::Quote5);
+    let changes = !is_quote && machine.provider.as_deref().is_some_and(Device::counts_reports);
+    let access = if changes { Access::Change } else { Access::Read };
+    let mut machine = Machine::open(machine, access)?;
     let device = machine.device();
     let nonce = &command.nonce.0;
     let evidence = match command.kind {
+        ReportKind::All => report(device, nonce)?,
         ReportKind::Report => {
             let report = report(device, nonce)?;
             device.parts(&report).0.to_vec()
@@ -29,13 +36,16 @@ pub(crate) fn run(machine: &args::Machine, command: &args::Report) -> Result {
         ReportKind::Quote4 => device.quote(QuoteForm::V4, nonce).map_err(Failure::usage)?,
         ReportKind::Quote5 => device.quote(QuoteForm::V5Td15, nonce).map_err(Failure::usage)?,
     };
+    if changes {
+        // Before anything is given out: the next process must not use the same numbers for another
+        // message. After a failure nothing is stored, as no message was sent but the one with which
+        // every process begins, byte for byte.
+        machine.save()?;
+    }
     match &command.output {
         Some(file) => fs::write(file, evidence).map_err(Failure::at(file))?,
         None => {
             let mut out = std::io::stdout().lock();
-            if out.is_terminal() {
-                return Err(Failure::usage("evidence is not text: say --output FILE"));
-            }
             out.write_all(&evidence)?;
             out.flush()?;
         }

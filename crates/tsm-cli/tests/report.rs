@@ -133,18 +133,80 @@ fn other_machines() {
         Machine(&dir, other).run(&["report", "--kind", "manifest"]).refused(&words);
     }
     Machine(&dir, "sim:tdx").run(&["report", "--nonce", "0"]).refused("hex digits");
-    for (provider, kinds) in
-        [("sim:tdx", &KINDS[..]), ("sim:cca", &["report"]), ("sim:snp", &["report", "manifest"])]
-    {
-        let machine = Machine(&dir, provider);
+    let too_long = |machine: &Machine<'_>, kinds: &[&str]| {
         for kind in kinds {
             machine.run(&["report", "--kind", kind, "--nonce", &"00".repeat(64)]).ok();
             let ran = machine.run(&["report", "--kind", kind, "--nonce", &"00".repeat(65)]);
             assert_eq!((ran.status, ran.stderr.lines().count()), (2, 1), "{}", ran.stderr);
         }
+    };
+    for (provider, kinds) in [("sim:tdx", &KINDS[..]), ("sim:cca", &["report", "all"])] {
+        too_long(&Machine(&dir, provider), kinds);
     }
+    Machine(&dir, "sim:snp").run(&["registers"]).ok();
     // Nothing was changed by asking.
     assert!(!dir.path().join("home").exists());
+    // But an SNP machine: see below.
+    too_long(&Machine(&dir, "sim:snp"), &["report", "manifest", "all"]);
+    assert!(dir.path().join("home/state.json").exists());
+}
+
+/// The number of an SNP guest's last message under its first key, as it was stored.
+fn messages(dir: &Dir) -> u64 {
+    let state = fs::read(dir.path().join("home/state.json")).unwrap();
+    let state: Json = serde_json::from_slice(&state).unwrap();
+    let mut lines = state["device"].as_str().unwrap().lines();
+    let digits = lines.find_map(|line| line.strip_prefix("messages ")).unwrap();
+    let mut bytes = [0; 32];
+    assert!(tsm_core::hex::decode(digits.as_bytes(), &mut bytes));
+    u64::from_le_bytes(*bytes.first_chunk().unwrap())
+}
+
+/// A report of SNP is a message with a number, which is the nonce of a cipher under a key that the
+/// next process has too. So the machine is stored with every report, from the first on; a machine that
+/// was not there is created, as by `append`. Reading sends the message with which every process begins,
+/// always the same: it changes nothing.
+#[test]
+fn numbers_of_messages_go_on() {
+    let dir = Dir::new();
+    let machine = Machine(&dir, "sim:snp");
+    let home = dir.path().join("home");
+    for args in [&["registers"][..], &["log", "rtmr3"], &["report", "--kind", "quote4"]] {
+        machine.run(args);
+        assert!(!home.exists(), "{args:?}");
+    }
+    // Refused before a message: nothing to store.
+    machine.run(&["report", "--nonce", &"00".repeat(65)]).refused("at most 64 bytes");
+    assert!(!home.join("state.json").exists());
+    let mut last = 0;
+    for nonce in ["01", "02", "02", "03"] {
+        machine.run(&["report", "--nonce", nonce]).ok();
+        let now = messages(&dir);
+        // A request and its response for the machine's begin, the same for the report.
+        assert_eq!(now, last + 4);
+        last = now;
+        let state = fs::read(home.join("state.json")).unwrap();
+        machine.run(&["registers"]).ok();
+        machine.run(&["log", "rtmr3"]).ok();
+        machine.run(&["report", "--nonce", &"00".repeat(65)]).refused("at most 64 bytes");
+        assert_eq!(fs::read(home.join("state.json")).unwrap(), state);
+    }
+    machine.run(&["append", "rtmr3", "one"]).ok();
+    assert_eq!(messages(&dir), last + 2);
+    machine.run(&["report"]).ok();
+    assert_eq!(messages(&dir), last + 6);
+    // Reports at once wait for each other: no number is used by two.
+    std::thread::scope(|scope| {
+        for nonce in ["04", "05", "06", "07"] {
+            let machine = &machine;
+            scope.spawn(move || machine.run(&["report", "--nonce", nonce]).ok());
+        }
+    });
+    assert_eq!(messages(&dir), last + 6 + 4 * 4);
+    // If the state cannot be stored there is no report.
+    fs::create_dir(home.join("state.json.new")).unwrap();
+    let ran = machine.run(&["report", "--nonce", "08"]).refused("state.json.new");
+    assert!(ran.stdout.is_empty());
 }
 
 /// The registers are those of the adapter.

@@ -49,6 +49,12 @@ impl Device {
     /// All providers.
     pub(crate) const NAMES: [&str; 6] = ["sim:example", TDX, CCA, SNP, "sim:tpm", "sim:nsm"];
 
+    /// Whether reports of the machine of this name are numbered messages, so that its state must be
+    /// stored after each of them: a number is the nonce of the cipher.
+    pub(crate) fn counts_reports(name: &str) -> bool {
+        name == SNP
+    }
+
     /// A machine that has just been started, with the provider of this name.
     pub(crate) fn fresh(name: &str) -> Option<Self> {
         Some(match name {

@@ -96,6 +96,12 @@ impl SnpMachine {
     /// Firmware and bank. Its first word is `SIMULATED`. The host is not in it, and neither is a
     /// message in flight: save a machine only between reports that succeeded.
     ///
+    /// The numbers of messages are in it, and each is the nonce of the cipher. Whoever loads a state
+    /// again after a report that came later repeats that report's number, for another message if the
+    /// caller's data is another: save after every report, before it is given out. The message with
+    /// which a loaded machine begins is always the same, so a machine that was only read need not be
+    /// saved.
+    ///
     /// Whoever can change it decides what the registers say, as is fitting for a simulator.
     #[must_use]
     pub fn save(&self) -> Vec<u8> {
