@@ -288,14 +288,30 @@ pub(crate) struct Question {
     /// Authenticated value of the register. For logs of several registers REGISTER:ALG/HEX
     #[arg(long = "expect", value_name = "[REGISTER:]ALG/HEX", value_parser = parse::value)]
     pub(crate) expected: Vec<Value>,
-    /// Evidence that has the registers' values: a TDREPORT, a TD's quote, or a token of Arm CCA. No
-    /// signature is checked here: verify it first
-    #[arg(long = "expect-from", value_name = "EVIDENCE")]
-    pub(crate) evidence: Vec<PathBuf>,
+    #[command(flatten)]
+    pub(crate) evidence: Evidence,
     /// File of authenticated values, one a line: REGISTER:ALG/HEX, or PCR number and hex digits as
     /// the kernel, `tpm2_pcrread` and others write them
     #[arg(long = "expect-file", value_name = "FILE")]
     pub(crate) expected_files: Vec<PathBuf>,
+}
+
+/// Evidence, and what it is to be bound to.
+#[derive(clap::Args, Debug)]
+pub(crate) struct Evidence {
+    /// Evidence that has the registers' values: a TDREPORT, a TD's quote, a token of Arm CCA, or the
+    /// manifest of an SNP guest's register bank (or of an SVSM's services with one), which needs
+    /// --nonce, and --report unless it stands behind its report in one file. What can be checked
+    /// without a key is; no signature is: verify it first
+    #[arg(long = "expect-from", value_name = "EVIDENCE")]
+    pub(crate) sources: Vec<PathBuf>,
+    /// With a manifest: the report of SEV-SNP that vouches for it
+    #[arg(long = "report", value_name = "REPORT", requires = "sources")]
+    pub(crate) report: Option<PathBuf>,
+    /// What the evidence must be bound to, as hex digits of at most 64 bytes; fewer get zeros behind
+    /// them: the nonce of SHA-512(nonce || manifest) for SNP, else REPORTDATA or the realm's challenge
+    #[arg(long = "nonce", value_name = "HEX", value_parser = parse::bytes, requires = "sources")]
+    pub(crate) nonce: Option<parse::Bytes>,
 }
 
 #[derive(clap::Args, Debug)]

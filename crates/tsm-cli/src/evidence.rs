@@ -1,24 +1,26 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Evidence of platforms: recognized, read, and the registers' values in it.
 //!
-//! Well-formed is all that it is here. Who made it only a verifier can tell, and everything that is
-//! taken from it says so.
+//! Well-formed, and of parts that belong together, is all that it is here. Who made it only a verifier
+//! can tell, and everything that is taken from it says so.
+
+pub(crate) mod snp;
 
 use core::fmt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use tsm_cca::RemIndex;
 use tsm_cca::token::{Rules, Token};
 use tsm_core::hex;
 use tsm_core::{Algorithm, Digest};
-use tsm_snp::Manifest;
+use tsm_snp::svsm::NONCE_SIZE;
 use tsm_tdx::layout::{TEE_SGX, TEE_TDX};
 use tsm_tdx::{Quote, RtmrIndex, TdReport};
 
 use crate::failure::Failure;
-use crate::parse::Value;
+use crate::parse::{Bytes, Value};
 use crate::replay::Finding;
-use crate::{Result, input};
+use crate::{Result, args, input};
 
 /// What evidence looks like from its first bytes.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -37,6 +39,9 @@ pub(crate) enum Evidence<'b> {
     CcaToken(Box<Token<'b>>),
 }
 
+/// The kind of findings about parts that were checked to belong together.
+const BOUND: &str = "evidence-bound";
+
 /// Why evidence is not well-formed.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum ParseError {
@@ -44,50 +49,89 @@ pub(crate) enum ParseError {
     Cca(tsm_cca::Error),
 }
 
-/// The expected values in these files: of every register that a log can explain.
-pub(crate) fn values(files: &[PathBuf]) -> Result<Vec<Value>> {
-    let mut values = Vec::new();
-    for file in files {
-        let at = |message: String| Failure::usage(format!("{}: {message}", file.display()));
-        let bytes = read(file)?;
-        if bytes.starts_with(&Manifest::SERVICE.mixed_bytes()) {
-            // Its values mean nothing without a report and its nonce.
-            return Err(at(
-                "a register bank's manifest, which only a report of its nonce vouches for: verify \
-                 both, then give the values as text with --expect-file"
-                    .into(),
-            ));
-        }
-        let kind = Kind::of(&bytes).ok_or_else(|| {
-            at("neither a TDREPORT nor a quote nor a token of Arm CCA; values as text are for \
-                --expect-file"
-                .into())
-        })?;
-        let evidence = kind.parse(&bytes).map_err(|error| at(error.to_string()))?;
-        let found = evidence.registers();
-        if found.is_empty() {
-            return Err(at("evidence of an SGX enclave, which has no runtime registers".into()));
-        }
-        values.extend(found);
-    }
-    Ok(values)
+/// What evidence says, and what to know of it.
+#[derive(Default)]
+pub(crate) struct Said {
+    /// The values of every register that a log can explain.
+    pub(crate) values: Vec<Value>,
+    pub(crate) findings: Vec<Finding>,
 }
 
-/// What to know of values from these files.
-pub(crate) fn unverified(files: &[PathBuf]) -> Option<Finding> {
-    let names: Vec<_> = files.iter().map(|file| file.display().to_string()).collect();
+/// Reads evidence and checks what can be checked without a key.
+pub(crate) fn read(given: &args::Evidence) -> Result<Said> {
+    let mut all = Said::default();
+    let nonce = given.nonce.as_ref().map(padded).transpose()?;
+    let mut report =
+        given.report.as_deref().map(|file| Ok::<_, Failure>((file, bytes(file)?))).transpose()?;
+    for file in &given.sources {
+        let at = |message: String| Failure::usage(format!("{}: {message}", file.display()));
+        let bytes = bytes(file)?;
+        let said = match snp::Kind::of(&bytes) {
+            Some(kind) => {
+                let report = if kind.needs_report() { report.take() } else { None };
+                let report = report.as_ref().map(|(file, bytes)| (*file, bytes.as_slice()));
+                snp::read(kind, &bytes, report, nonce.as_ref()).map_err(at)?
+            }
+            None => {
+                let kind = Kind::of(&bytes).ok_or_else(|| at(unknown()))?;
+                let evidence = kind.parse(&bytes).map_err(|error| at(error.to_string()))?;
+                evidence.said(nonce.as_ref()).map_err(|message| at(message.into()))?
+            }
+        };
+        let name = file.display();
+        all.findings.extend(
+            said.findings
+                .into_iter()
+                .map(|finding| Finding { text: format!("{name}: {}", finding.text), ..finding }),
+        );
+        all.values.extend(said.values);
+    }
+    if let Some((file, _)) = report {
+        return Err(Failure::usage(format!(
+            "--report {}: only the manifest of an SNP guest's register bank needs a report, one for \
+             each manifest; give the manifest with --expect-from",
+            file.display()
+        )));
+    }
+    all.findings.extend(unverified(given));
+    Ok(all)
+}
+
+fn unknown() -> String {
+    "neither a TDREPORT nor a quote nor a token of Arm CCA nor the manifest of an SNP guest's register \
+     bank; values as text are for --expect-file"
+        .into()
+}
+
+/// A nonce with zeros behind it.
+fn padded(nonce: &Bytes) -> Result<[u8; NONCE_SIZE]> {
+    let mut padded = [0; NONCE_SIZE];
+    let place = padded.get_mut(..nonce.0.len()).ok_or_else(|| {
+        Failure::usage(format!("a nonce has at most {NONCE_SIZE} bytes; hash a longer one"))
+    })?;
+    place.copy_from_slice(&nonce.0);
+    Ok(padded)
+}
+
+/// What nobody has checked.
+fn unverified(given: &args::Evidence) -> Option<Finding> {
+    let names: Vec<_> = given.sources.iter().map(|file| file.display().to_string()).collect();
+    let rest = match given.nonce {
+        Some(_) => "signature and certificates",
+        None => "signature, certificates and freshness",
+    };
     let text = format!(
-        "the values are what {} says, and nobody has checked here who made it: verify signature, \
-         certificates and freshness",
+        "the values are what {} says, and nobody has checked here who made it: verify {rest}",
         names.join(", ")
     );
     (!names.is_empty()).then(|| Finding::general("evidence-unverified", text))
 }
 
 /// A file's bytes, or those that it writes as hex digits.
-pub(crate) fn read(file: &Path) -> Result<Vec<u8>> {
+fn bytes(file: &Path) -> Result<Vec<u8>> {
     let bytes = input::read_all(&[file.to_path_buf()])?;
-    Ok(unhex(&bytes).filter(|bytes| Kind::of(bytes).is_some()).unwrap_or(bytes))
+    let is_known = |bytes: &Vec<u8>| Kind::of(bytes).is_some() || snp::Kind::of(bytes).is_some();
+    Ok(unhex(&bytes).filter(is_known).unwrap_or(bytes))
 }
 
 /// The bytes that a text of nothing but hex digits means, perhaps with `0x` before and with blanks.
@@ -135,6 +179,44 @@ impl Kind {
 }
 
 impl Evidence<'_> {
+    /// The registers' values, if the parts of the evidence belong together, and it to the nonce.
+    fn said(&self, nonce: Option<&[u8; NONCE_SIZE]>) -> Result<Said, &'static str> {
+        let values = self.registers();
+        if values.is_empty() {
+            return Err("evidence of an SGX enclave, which has no runtime registers");
+        }
+        let mut findings = Vec::new();
+        let mut bound = |text: &str| findings.push(Finding::general(BOUND, text.into()));
+        if let Self::CcaToken(token) = self {
+            if !token.binds_key() {
+                return Err(
+                    "the realm's key is not bound to the platform, whose challenge is not its \
+                            hash: the registers may be of no realm at all",
+                );
+            }
+            bound("the platform's half names the realm's key, which is to sign the other half");
+        }
+        if let (Some(nonce), Some((name, data))) = (nonce, self.user_data()) {
+            if data != nonce {
+                return Err(match self {
+                    Self::CcaToken(_) => "the realm's challenge is another than --nonce says",
+                    _ => "REPORTDATA is another than --nonce says",
+                });
+            }
+            bound(&format!("{name} is the nonce"));
+        }
+        Ok(Said { values, findings })
+    }
+
+    /// What who asked for the evidence has chosen, and what it is called.
+    fn user_data(&self) -> Option<(&'static str, &[u8])> {
+        Some(match self {
+            Self::TdReport(report) => ("REPORTDATA", &report.mac.report_data),
+            Self::Quote(quote) => ("REPORTDATA", &quote.body().td()?.report_data),
+            Self::CcaToken(token) => ("the realm's challenge", token.realm.claims.challenge),
+        })
+    }
+
     /// The runtime registers' values; none if it is about something without such registers.
     pub(crate) fn registers(&self) -> Vec<Value> {
         let rtmrs = match self {

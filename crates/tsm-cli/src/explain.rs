@@ -18,7 +18,7 @@ use crate::causes;
 use crate::events::{self, Content, Options, Record};
 use crate::replay::{Asked, Finding, Report, log_alone};
 use crate::style::output;
-use crate::{Result, evidence, input};
+use crate::{Result, input};
 use print::{Json, Printer, Words};
 use summary::Summary;
 
@@ -29,7 +29,7 @@ pub(crate) fn run(command: &args::Explain) -> Result {
     let mut asked = Asked::new(question, &command.files, format)?;
     asked.is_explained = true;
     let mut report = log_alone(&log, &asked)?;
-    report.findings.extend(evidence::unverified(&question.evidence));
+    report.findings.append(&mut asked.of_evidence);
     let options =
         Options { format, naming: asked.naming.clone(), banks: &question.banks, values: false };
     let opened = events::open(&log, &options)?;

@@ -25,6 +25,8 @@ mod tdx_report;
 
 use std::path::Path;
 
+use tsm_snp::Report;
+
 use crate::args;
 use crate::evidence::{self, Evidence, Kind, ParseError};
 use crate::failure::Failure;
@@ -46,6 +48,21 @@ pub(crate) fn run(command: &args::Inspect) -> Result {
     };
     all.iter().find_map(malformed).map_or(Ok(Verdict::Holds), Err)
 }
+
+/// Whether bytes look like a report of SEV-SNP, perhaps with something behind it.
+pub(crate) fn is_snp_report(bytes: &[u8]) -> bool {
+    snp_report::is_one(bytes)
+}
+
+/// What is odd in a report of SEV-SNP: a word for it, and a text.
+pub(crate) fn snp_findings(report: &Report) -> impl Iterator<Item = (&'static str, String)> {
+    let found = snp_report::findings(report.as_bytes(), report).into_iter();
+    found.map(|finding| (finding.kind, finding.text))
+}
+
+/// What to know of a register bank without a keeper that is more privileged.
+pub(crate) const NO_ISOLATION: &str = "the software that extends the registers keeps them too: who \
+                                       breaks into it can set them";
 
 fn inspect(bytes: &[u8], file: &Path) -> Inspection {
     if let Some(found) = binary(bytes) {
@@ -174,8 +191,9 @@ mod tests {
         assert_eq!((&*attributes.value, &*attributes.meaning), ("0x3", "init,debug"));
         let path = std::env::temp_dir().join(format!("tsm-enclave-{}", std::process::id()));
         std::fs::write(&path, &enclave).unwrap();
-        let values = evidence::values(core::slice::from_ref(&path));
+        let given = args::Evidence { sources: vec![path.clone()], report: None, nonce: None };
+        let said = evidence::read(&given).err();
         std::fs::remove_file(&path).unwrap();
-        assert!(values.unwrap_err().to_string().contains("no runtime registers"));
+        assert!(said.unwrap().to_string().contains("no runtime registers"));
     }
 }

@@ -13,7 +13,7 @@ mod tcg;
 
 use crate::args::{self, Format};
 use crate::failure::Failure;
-use crate::{Result, Verdict, evidence, input};
+use crate::{Result, Verdict, input};
 
 pub(crate) use asked::Asked;
 pub(crate) use report::{Finding, Report};
@@ -47,7 +47,7 @@ pub(crate) fn run(command: &args::Replay) -> Result {
     for list in &command.ima {
         ima_list::verify(list, command.ima_pcr, &mut report)?;
     }
-    report.findings.extend(evidence::unverified(&command.question.evidence));
+    report.findings.append(&mut asked.of_evidence);
     report.print(command.json)?;
     report.verdict()
 }

@@ -84,11 +84,11 @@ fn made_tokens() {
         assert_eq!(kinds(&file).contains(&"lifecycle"), is_odd, "{name}");
         let is_bound = name != "bad-rak-not-bound.cbor";
         assert_eq!(!kinds(&file).contains(&"binding"), is_bound, "{name}");
+        assert_eq!(kinds(&file).contains(&"bound"), is_bound, "{name}");
         let meaning = of(&all, "Platform", "challenge")["meaning"].as_str().unwrap();
         let word = if is_bound { "claim 10; bound" } else { "claim 10; not bound" };
         assert!(meaning.starts_with(word), "{name}: {meaning}");
-        let others = usize::from(is_odd) + usize::from(!is_bound);
-        assert_eq!(kinds(&file).len(), 1 + others, "{name}: {:?}", kinds(&file));
+        assert_eq!(kinds(&file).len(), 2 + usize::from(is_odd), "{name}: {:?}", kinds(&file));
         let (platform, realm) = match (name.contains("legacy"), tag) {
             (true, _) => ("http://arm.com/CCA-SSD/1.0.0", "-"),
             (_, "399") => ("tag:arm.com,2023:cca_platform#1.0.0", "tag:arm.com,2023:realm#1.0.0"),
@@ -148,6 +148,7 @@ fn published_tokens() {
         assert!(measurements(&file)[0].as_str().unwrap().starts_with(rim), "{path}");
         let is_bound = !path.contains("bug-33");
         assert_eq!(kinds(&file).contains(&"binding"), !is_bound, "{path}");
+        assert_eq!(kinds(&file).contains(&"bound"), is_bound, "{path}");
     }
     // Measurements of 64 bytes under the name SHA-256: all is shown, and said to be wrong.
     let path = folder.join("veraison-rust-ccatoken/cca-token-02.cbor");
@@ -272,6 +273,7 @@ fn a_log_and_a_token() {
     let token = folder.join("good-399-rel0-sha-384.cbor");
     assert_eq!(tsm(&["replay", "--expect-from", text(&token), text(&short)]).status, 1);
     assert_ne!(replay("good-399-rel0-sha-256.cbor").status, 0);
+    replay("bad-rak-not-bound.cbor").refused("the realm's key is not bound");
     replay("bad-alg-length-mismatch.cbor").refused("hash that the token names");
     replay("bad-truncated.cbor").refused("(byte 1531)");
     // As hex digits.

@@ -188,12 +188,5 @@ fn report_and_manifest(
             Isolation::None => "who extends the registers keeps them too",
         },
     );
-    let registers = manifest.registers();
-    let values = registers.flat_map(|register| {
-        let name = register.name;
-        register
-            .values()
-            .map(move |value| Value { register: Some(name.to_string()), digest: value.digest })
-    });
-    Ok(values.collect())
+    Ok(evidence::snp::values(&manifest))
 }

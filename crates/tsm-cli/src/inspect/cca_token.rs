@@ -137,11 +137,17 @@ fn findings(bytes: &[u8], token: &Token<'_>, platform: &Claims, realm: &Claims) 
         let kind = "lifecycle";
         found.push(Finding { kind, offset: place(platform, "lifecycle"), text });
     }
-    if !token.binds_key() {
-        let text = "the realm's key is not bound to the platform: the platform's challenge is not \
-                    its hash";
-        found.push(Finding::at("binding", offset(bytes, of_platform.challenge), text));
-    }
+    let (kind, text) = match token.binds_key() {
+        true => (
+            "bound",
+            "the realm's key is bound to the platform: the platform's challenge is its hash",
+        ),
+        false => (
+            "binding",
+            "the realm's key is not bound to the platform: the platform's challenge is not its hash",
+        ),
+    };
+    found.push(Finding::at(kind, offset(bytes, of_platform.challenge), text));
     if !of_realm.profile.goes_with(of_platform.profile) {
         let text = "profiles of the halves that have not been seen together".to_string();
         found.push(Finding { kind: "profiles", offset: place(realm, "profile"), text });

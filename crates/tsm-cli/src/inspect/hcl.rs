@@ -37,11 +37,14 @@ pub(super) fn inspect(bytes: &[u8]) -> Inspection {
          fresh only if the vTPM's quote with the claims' key is",
     ));
     let bound = hcl.check_binding();
-    if let Err(error) = bound {
-        let text =
-            format!("the claims are not what the hardware's report covers: {}", error.kind());
-        found.findings.push(Finding::at("binding", REPORT + Report::REPORT_DATA, text));
-    }
+    let (kind, text) = match bound {
+        Ok(()) => ("bound", "the claims are what the hardware's report covers".to_string()),
+        Err(error) => {
+            let text = "the claims are not what the hardware's report covers";
+            ("binding", format!("{text}: {}", error.kind()))
+        }
+    };
+    found.findings.push(Finding::at(kind, REPORT + Report::REPORT_DATA, text));
     found.findings.extend(snp_report::findings(bytes, report));
     found.sections.push(header(bytes));
     found.sections.extend(snp_report::sections(bytes, report));

@@ -41,10 +41,8 @@ pub(super) fn sections<'b>(
     fields.add("version", part(bytes, 0x10, 4), Manifest::VERSION, "");
     fields.add("size", part(bytes, 0x14, 4), bytes.len(), "bytes of all of it");
     if manifest.isolation() == Isolation::None {
-        let text = "the software that extends the registers keeps them too: who breaks into it can \
-                    set them";
         let at = offset(whole, bytes) + ISOLATION;
-        findings.push(Finding::at("no-isolation", at, text));
+        findings.push(Finding::at("no-isolation", at, super::NO_ISOLATION));
     }
     let (value, keeper) = match manifest.isolation() {
         Isolation::None => ("none", "who extends the registers keeps them too, as it says"),

@@ -2,7 +2,7 @@
 //! An attestation report of SEV-SNP.
 
 use tsm_core::hex::Hex;
-use tsm_snp::report::{self, GuestPolicy, PlatformInfo, SigningKey, Versions};
+use tsm_snp::report::{self, GuestPolicy, PlatformInfo, SigningKey};
 use tsm_snp::{ErrorKind, Report};
 
 use super::model::{Fields, Finding, Inspection, Malformed, Section, is_zero, number, offset};
@@ -11,8 +11,7 @@ use super::snp::{self, part};
 const KIND: &str = "snp-report";
 const TITLE: &str = "SEV-SNP attestation report";
 
-/// The layout of version 4 is not public; verifiers read it as version 3.
-pub(super) const VERSIONS: Versions = Versions::WITH_FOURTH;
+pub(super) use crate::evidence::snp::VERSIONS;
 
 /// Whether it looks like a report: of the size and with a beginning that no log has, or with more of
 /// a report's beginning and of another size.

@@ -7,10 +7,10 @@ use std::path::PathBuf;
 
 use tsm_core::{Algorithm, Digest};
 
-use super::report::algorithms;
+use super::report::{Finding, algorithms};
 use crate::Result;
 use crate::args::{self, Format};
-use crate::evidence;
+use crate::evidence::{self, Said};
 use crate::failure::Failure;
 use crate::input;
 use crate::naming::Naming;
@@ -26,6 +26,8 @@ pub(crate) struct Asked<'c> {
     pub(crate) format: Format,
     pub(crate) naming: Naming,
     pub(crate) expected: Vec<Value>,
+    /// What to know of the evidence among the expected values.
+    pub(crate) of_evidence: Vec<Finding>,
     /// Names of `--register`.
     selected: Vec<&'c str>,
 }
@@ -41,7 +43,7 @@ impl<'c> Asked<'c> {
         if format.has_one_register() && selected.len() > 1 {
             return Err(Failure::usage("the log is about one register; give one --register"));
         }
-        let mut of_evidence = evidence::values(&question.evidence)?;
+        let Said { values: mut of_evidence, findings } = evidence::read(&question.evidence)?;
         let mut of_files = Vec::new();
         for file in &question.expected_files {
             let text = fs::read_to_string(file).map_err(Failure::at(file))?;
@@ -62,6 +64,7 @@ impl<'c> Asked<'c> {
             format,
             naming,
             expected: question.expected.clone(),
+            of_evidence: findings,
             selected,
         };
         // Evidence has all registers, and a log of one is not about the others.
@@ -70,7 +73,7 @@ impl<'c> Asked<'c> {
                 let name = value.register.as_deref();
                 name.is_some_and(|name| asked.naming.are_same(name, &asked.naming.register))
             });
-            if of_evidence.is_empty() && !question.evidence.is_empty() {
+            if of_evidence.is_empty() && !question.evidence.sources.is_empty() {
                 return Err(Failure::usage(format!(
                     "the evidence has no register '{}'; --register names the log's",
                     asked.naming.register
@@ -85,7 +88,8 @@ impl<'c> Asked<'c> {
         };
         of_files.retain(counts);
         // Comparing with nothing would look like success.
-        let has_files = !(question.expected_files.is_empty() && question.evidence.is_empty());
+        let has_files =
+            !(question.expected_files.is_empty() && question.evidence.sources.is_empty());
         if has_files && of_files.is_empty() {
             return Err(Failure::usage(
                 "no value in the files of expected values is for a register and bank asked for",
