@@ -16,6 +16,7 @@ mod snp;
 mod snp_bank;
 mod snp_certificates;
 mod snp_report;
+mod snp_report_bank;
 mod snp_response;
 mod svsm_services;
 mod svsm_vtpm;
@@ -27,8 +28,8 @@ use std::path::Path;
 
 use tsm_snp::Report;
 
-use crate::args;
-use crate::evidence::{self, Evidence, Kind, ParseError};
+use crate::args::{self, EvidenceKind};
+use crate::evidence;
 use crate::failure::Failure;
 use crate::{Result, Verdict, input};
 use model::{Finding, Inspection, Malformed};
@@ -37,7 +38,7 @@ pub(crate) fn run(command: &args::Inspect) -> Result {
     let mut all = Vec::new();
     for file in &command.files {
         let bytes = input::read_all(core::slice::from_ref(file))?;
-        all.push((file.as_path(), inspect(&bytes, file)));
+        all.push((file.as_path(), inspect(&bytes, file, command.kind)));
     }
     print::print(&all, command.json)?;
     let malformed = |(file, found): &(&Path, Inspection)| {
@@ -64,59 +65,71 @@ pub(crate) fn snp_findings(report: &Report) -> impl Iterator<Item = (&'static st
 pub(crate) const NO_ISOLATION: &str = "the software that extends the registers keeps them too: who \
                                        breaks into it can set them";
 
-fn inspect(bytes: &[u8], file: &Path) -> Inspection {
-    if let Some(found) = binary(bytes) {
-        return found;
+fn inspect(bytes: &[u8], file: &Path, said: Option<EvidenceKind>) -> Inspection {
+    match said {
+        _ if bytes.is_empty() => {
+            Inspection::unknown(Malformed::general("empty", "the file is empty"))
+        }
+        Some(EvidenceKind::EventLog) => event_log::said(bytes, file),
+        Some(kind) => {
+            let reader = READERS.iter().find(|reader| reader.kind == kind);
+            let inspect = reader.map_or(unknown as fn(&[u8]) -> _, |reader| reader.inspect);
+            match evidence::unhex(bytes) {
+                Some(bytes) => of_hex(inspect(&bytes)),
+                None => inspect(bytes),
+            }
+        }
+        None => {
+            let unhexed = || Some(of_hex(binary(&evidence::unhex(bytes)?)?));
+            let found = binary(bytes).or_else(unhexed);
+            let found = found.or_else(|| event_log::inspect(bytes, file));
+            found.unwrap_or_else(|| unknown(bytes))
+        }
     }
-    let unhexed = evidence::unhex(bytes);
-    if let Some(mut found) = unhexed.and_then(|bytes| binary(&bytes)) {
-        let text = "the file writes the bytes as hex digits; offsets count the bytes";
-        found.findings.insert(0, Finding::general("hex-text", text));
-        return found;
-    }
-    if bytes.is_empty() {
-        return Inspection::unknown(Malformed::general("empty", "the file is empty"));
-    }
-    event_log::inspect(bytes, file).unwrap_or_else(|| unknown(bytes))
 }
 
 /// What is not text.
 fn binary(bytes: &[u8]) -> Option<Inspection> {
-    if bytes.starts_with(b"CCEL") {
-        return Some(ccel_table::inspect(bytes));
-    }
-    let found = OTHERS.iter().find(|(is_one, _)| is_one(bytes));
-    found.map(|(_, inspect)| inspect(bytes)).or_else(|| of_tdx(bytes))
+    let reader = READERS.iter().find(|reader| (reader.is_one)(bytes))?;
+    Some((reader.inspect)(bytes))
 }
 
-/// Whether bytes are of a kind, and what stands in them.
-type Adapter = (fn(&[u8]) -> bool, fn(&[u8]) -> Inspection);
+fn of_hex(mut found: Inspection) -> Inspection {
+    let text = "the file writes the bytes as hex digits; offsets count the bytes";
+    found.findings.insert(0, Finding::general("hex-text", text));
+    found
+}
 
-/// The kinds of evidence that are not TDX's. None looks like another, or like a log.
-const OTHERS: &[Adapter] = &[
-    (snp_report::is_one, snp_report::inspect),
-    (snp_response::is_one, snp_response::inspect),
-    (snp_certificates::is_one, snp_certificates::inspect),
-    (svsm_services::is_one, svsm_services::inspect),
-    (svsm_vtpm::is_one, svsm_vtpm::inspect),
-    (snp_bank::is_one, snp_bank::inspect),
-    (hcl::is_one, hcl::inspect),
-    (cca_token::is_one, cca_token::inspect),
+/// What turns the bytes of a kind into the model.
+struct Reader {
+    kind: EvidenceKind,
+    /// Whether bytes look like it, going by the first ones.
+    is_one: fn(&[u8]) -> bool,
+    inspect: fn(&[u8]) -> Inspection,
+}
+
+/// All kinds but event logs. None looks like another, but that a report may have a bank behind it.
+const READERS: &[Reader] = &[
+    reader(EvidenceKind::CcelTable, ccel_table::is_one, ccel_table::inspect),
+    reader(EvidenceKind::SnpReportBank, snp_report_bank::is_one, snp_report_bank::inspect),
+    reader(EvidenceKind::SnpReport, snp_report::is_one, snp_report::inspect),
+    reader(EvidenceKind::SnpReportResponse, snp_response::is_one, snp_response::inspect),
+    reader(EvidenceKind::SnpCertificates, snp_certificates::is_one, snp_certificates::inspect),
+    reader(EvidenceKind::SvsmServices, svsm_services::is_one, svsm_services::inspect),
+    reader(EvidenceKind::SvsmVtpm, svsm_vtpm::is_one, svsm_vtpm::inspect),
+    reader(EvidenceKind::SnpBank, snp_bank::is_one, snp_bank::inspect),
+    reader(EvidenceKind::HclReport, hcl::is_one, hcl::inspect),
+    reader(EvidenceKind::CcaToken, cca_token::is_one, cca_token::inspect),
+    reader(EvidenceKind::TdxReport, tdx_report::is_one, tdx_report::inspect),
+    reader(EvidenceKind::TdxQuote, tdx_quote::is_one, tdx_quote::inspect),
 ];
 
-fn of_tdx(bytes: &[u8]) -> Option<Inspection> {
-    let kind = Kind::of(bytes)?;
-    let (name, title) = match kind {
-        Kind::TdReport => ("tdx-report", "TDREPORT"),
-        Kind::Quote => ("tdx-quote", "quote"),
-        Kind::CcaToken => return None,
-    };
-    Some(match kind.parse(bytes) {
-        Ok(Evidence::TdReport(report)) => tdx_report::inspect(bytes, &report),
-        Ok(Evidence::Quote(quote)) => tdx_quote::inspect(bytes, &quote),
-        Err(ParseError::Tdx(error)) => Inspection::malformed(name, title, tdx::malformed(error)),
-        Ok(Evidence::CcaToken(_)) | Err(ParseError::Cca(_)) => return None,
-    })
+const fn reader(
+    kind: EvidenceKind,
+    is_one: fn(&[u8]) -> bool,
+    inspect: fn(&[u8]) -> Inspection,
+) -> Reader {
+    Reader { kind, is_one, inspect }
 }
 
 fn unknown(bytes: &[u8]) -> Inspection {
@@ -131,69 +144,4 @@ fn unknown(bytes: &[u8]) -> Inspection {
 }
 
 #[cfg(all(test, feature = "sim"))]
-mod tests {
-    use tsm_core::Provider as _;
-    use tsm_sim::tdx::TdxMachine;
-    use tsm_sim::tdx::quoting::QuoteForm;
-
-    use super::*;
-
-    fn evidence() -> Vec<Vec<u8>> {
-        let mut machine = TdxMachine::new("inspect");
-        let mut report = vec![0; 1024];
-        machine.as_reporter().unwrap().report(b"nonce", &mut report).unwrap();
-        let quotes = QuoteForm::ALL.map(|form| machine.quote(form, b"nonce").unwrap());
-        core::iter::once(report).chain(quotes).collect()
-    }
-
-    fn look(bytes: &[u8]) -> Inspection {
-        let found = inspect(bytes, Path::new("file"));
-        for section in &found.sections {
-            for place in section.fields.iter().filter_map(|field| field.place.as_ref()) {
-                assert!(place.offset + place.size <= bytes.len());
-            }
-        }
-        found
-    }
-
-    /// Cut anywhere, evidence is refused, with the place; nothing that is changed is a panic.
-    #[test]
-    fn hostile_bytes() {
-        for good in evidence() {
-            assert!(look(&good).error.is_none() && look(&good).is_simulated);
-            for end in (8..good.len()).step_by(5) {
-                let error = look(&good[..end]).error.unwrap();
-                assert!(error.offset.is_some_and(|offset| offset <= end), "cut at {end}");
-            }
-            for at in (0..good.len()).step_by(7) {
-                let mut changed = good.clone();
-                changed[at] ^= 0x41;
-                let _ = look(&changed);
-            }
-        }
-        assert!(look(b"CCEL").error.is_some() && look(&[0x81, 0, 0, 0]).error.is_some());
-    }
-
-    /// A quote of version 5 can be an enclave's.
-    #[test]
-    fn enclaves() {
-        let quote = evidence().pop().unwrap();
-        let signed = 48 + 6 + 648;
-        let mut enclave = [&quote[..48], &[1, 0, 0x80, 1, 0, 0], &[0; 384]].concat();
-        enclave[4] = tsm_tdx::layout::TEE_SGX;
-        // ATTRIBUTES: init, debug.
-        enclave[54 + 48] = 3;
-        enclave.extend(&quote[signed..]);
-        let found = look(&enclave);
-        assert!(found.error.is_none() && found.title.contains("SGX enclave"), "{}", found.title);
-        let body = &found.sections[1];
-        let attributes = body.fields.iter().find(|field| field.name == "ATTRIBUTES").unwrap();
-        assert_eq!((&*attributes.value, &*attributes.meaning), ("0x3", "init,debug"));
-        let path = std::env::temp_dir().join(format!("tsm-enclave-{}", std::process::id()));
-        std::fs::write(&path, &enclave).unwrap();
-        let given = args::Evidence { sources: vec![path.clone()], report: None, nonce: None };
-        let said = evidence::read(&given).err();
-        std::fs::remove_file(&path).unwrap();
-        assert!(said.unwrap().to_string().contains("no runtime registers"));
-    }
-}
+mod tests;

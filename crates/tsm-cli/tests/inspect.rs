@@ -264,3 +264,24 @@ fn logs() {
         assert!(tsm(&["inspect", list.to_str().unwrap()]).ok().text().contains("format ima"));
     }
 }
+
+/// `--kind` says what the first bytes do not; the reader's own errors are told, for all files.
+#[test]
+fn kinds_that_are_said() {
+    let dir = Dir::new();
+    // A certificate table with one entry, whose GUID nobody knows.
+    let table = [&[9; 16][..], &[48, 0, 0, 0, 1, 0, 0, 0], &[0; 24], &[5]].concat();
+    let table = dir.file("table", table);
+    let table = table.to_str().unwrap();
+    tsm(&["inspect", table]).refused("neither evidence");
+    for kind in ["snp-certificates", "certificates"] {
+        let file = &tsm(&["inspect", "--json", "--kind", kind, table]).ok().json()["files"][0];
+        assert_eq!(file["kind"], "snp-certificates");
+        assert!(file["sections"].to_string().contains("after 1 entries"));
+    }
+    let ran = tsm(&["inspect", "--json", "--kind=hcl-report", table]).refused("paravisor's report");
+    assert_eq!(ran.json()["files"][0]["error"]["kind"], "signature");
+    let log = dir.file("log", "no log\n");
+    tsm(&["inspect", "--kind=event-log", log.to_str().unwrap()]).refused("no event log");
+    tsm(&["inspect", "--kind=quote", table]).refused("tdx-quote");
+}

@@ -7,6 +7,7 @@ mod common;
 
 use std::fs;
 
+use common::inspected::{check_places, kinds};
 use common::{Dir, Ran, tsm};
 use serde_json::{Value as Json, json};
 use tsm_core::{Algorithm, Digest};
@@ -169,6 +170,19 @@ fn reports_vouch_for_manifests() {
     assert_eq!((&file["kind"], &file["error"]), (&json!("snp-bank"), &Json::Null));
     assert_eq!(field(&file, "rtmr1:sha384")["value"], value("rtmr1"));
     assert_eq!(field(&file, "rtmr3:sha384")["value"], value("rtmr3"));
+
+    // Both in one file, which nothing but that they are there makes another kind.
+    let both = machine.evidence("all", "a0b1");
+    let file = inspect(&both);
+    assert_eq!((&file["kind"], &file["simulated"]), (&json!("snp-report-bank"), &json!(true)));
+    assert_eq!((&file["error"], kinds(&file)), (&Json::Null, vec!["not-verified"]));
+    check_places(&file, &read(&both));
+    assert_eq!(field(&file, "rtmr1:sha384")["bytes"], value("rtmr1"));
+    assert_eq!(field(&file, "rtmr0:sha384")["meaning"], "never extended");
+    let mut changed = read(&both);
+    changed[1184 + 0x18] = 2;
+    let changed = dir.file("changed", changed);
+    tsm(&["inspect", changed.to_str().unwrap()]).refused("(byte 1208)");
 
     // What a verifier does once it has checked both.
     let log = machine.log("rtmr3");

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! Words of the command line for formats of logs, and for platforms.
+//! Words of the command line for formats of logs, for platforms, and for kinds of evidence.
 
 use clap::ValueEnum;
 
@@ -45,4 +45,36 @@ pub(crate) enum Platform {
     CcaMonitor,
     /// Some confidential VM: ccmr0 to ccmr4
     Cc,
+}
+
+/// What `tsm inspect` reads, by the names that its JSON has.
+#[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum EvidenceKind {
+    /// TDREPORT of Intel TDX
+    TdxReport,
+    /// Quote of Intel TDX
+    TdxQuote,
+    /// ACPI table that tells where a confidential VM's log is
+    CcelTable,
+    /// Attestation report of SEV-SNP
+    SnpReport,
+    /// The same with the manifest of a register bank behind it
+    SnpReportBank,
+    /// Decrypted response to a request for a report (MSG_REPORT_RSP)
+    SnpReportResponse,
+    /// Certificate table that a host gives with a report
+    #[value(alias = "certificates")]
+    SnpCertificates,
+    /// Manifest of an SVSM's services
+    SvsmServices,
+    /// Manifest of an SVSM's vTPM
+    SvsmVtpm,
+    /// Manifest of a register bank that software keeps
+    SnpBank,
+    /// Report of a paravisor, of Azure's or OpenHCL
+    HclReport,
+    /// Attestation token of Arm CCA
+    CcaToken,
+    /// Event log of any format
+    EventLog,
 }

@@ -5,8 +5,17 @@ use tsm_eventlog::tcg::{CcType, CcelTable};
 
 use super::model::{Fields, Finding, Inspection, Malformed, is_zero, number};
 
+pub(super) fn is_one(bytes: &[u8]) -> bool {
+    bytes.starts_with(b"CCEL")
+}
+
 pub(super) fn inspect(bytes: &[u8]) -> Inspection {
     let title = "ACPI table CCEL";
+    if !is_one(bytes) {
+        let text = "the table does not begin with 'CCEL' (byte 0)".into();
+        let error = Malformed { kind: "signature", offset: Some(0), text };
+        return Inspection::malformed("ccel-table", title, error);
+    }
     let table = match CcelTable::read(bytes) {
         Ok(table) => table,
         Err(error) => {

@@ -8,6 +8,15 @@ use crate::events::{self, Opened, Options};
 use crate::input;
 use crate::naming::Naming;
 
+const KIND: &str = "event-log";
+
+/// The file is said to be a log.
+pub(super) fn said(bytes: &[u8], file: &Path) -> Inspection {
+    let error =
+        || Malformed::general("unknown", "no event log in a format that this program knows");
+    inspect(bytes, file).unwrap_or_else(|| Inspection::malformed(KIND, "event log", error()))
+}
+
 /// `None` if it is no log.
 pub(super) fn inspect(bytes: &[u8], file: &Path) -> Option<Inspection> {
     let format = input::format(bytes, None).ok()?;
@@ -20,7 +29,7 @@ pub(super) fn inspect(bytes: &[u8], file: &Path) -> Option<Inspection> {
         Ok(opened) => opened,
         Err(failure) => {
             let error = Malformed::general("malformed", failure.to_string());
-            return Some(Inspection::malformed("event-log", &title, error));
+            return Some(Inspection::malformed(KIND, &title, error));
         }
     };
     let mut found = summary(opened, title);
@@ -39,7 +48,7 @@ pub(super) fn inspect(bytes: &[u8], file: &Path) -> Option<Inspection> {
 }
 
 fn summary(opened: Opened<'_>, title: String) -> Inspection {
-    let mut found = Inspection::new("event-log", title);
+    let mut found = Inspection::new(KIND, title);
     let mut fields = Vec::new();
     fields.extend(opened.about.iter().map(|line| field("header", line, "")));
     let (mut count, mut registers, mut banks) = (0_u64, Vec::new(), Vec::new());

@@ -22,7 +22,9 @@ pub(super) fn inspect(bytes: &[u8]) -> Inspection {
         Err(error) => return Inspection::malformed(KIND, TITLE, snp::malformed(error, 0)),
     };
     let title = format!("{TITLE}, {} bytes, not verified", bytes.len());
-    Inspection { sections, findings, ..Inspection::new(KIND, title) }
+    let see = "tsm replay --expect-from FILE --report REPORT --nonce HEX LOG (does a log explain its \
+               registers?)";
+    Inspection { sections, findings, see: vec![see.into()], ..Inspection::new(KIND, title) }
 }
 
 /// Where it stands who keeps the bank, and where the registers begin.

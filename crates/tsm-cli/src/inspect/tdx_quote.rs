@@ -9,17 +9,31 @@ use tsm_tdx::layout::{
 use super::certificates;
 use super::model::{Fields, Finding, Inspection, Section, is_zero, number, offset};
 use super::tdx::{self, Places, Seam, Td};
+use crate::evidence::Kind;
 
 /// What the simulator's quoting enclave writes in the header begins with this.
 const SIMULATED: &[u8] = b"SIMULATED";
 
-pub(super) fn inspect<'b>(bytes: &'b [u8], quote: &Quote<'b>) -> Inspection {
+const KIND: &str = "tdx-quote";
+
+pub(super) fn is_one(bytes: &[u8]) -> bool {
+    Kind::of(bytes) == Some(Kind::Quote)
+}
+
+pub(super) fn inspect(bytes: &[u8]) -> Inspection {
+    match Quote::parse(bytes) {
+        Ok(quote) => whole(bytes, &quote),
+        Err(error) => Inspection::malformed(KIND, "quote", tdx::malformed(error)),
+    }
+}
+
+fn whole<'b>(bytes: &'b [u8], quote: &Quote<'b>) -> Inspection {
     let version = number(&quote.header().version);
     let body = quote.body();
     let whose = if body.td().is_some() { "a TD" } else { "an SGX enclave" };
     let title =
         format!("quote of version {version} of {whose}, {} bytes, not verified", bytes.len());
-    let mut found = Inspection::new("tdx-quote", title);
+    let mut found = Inspection::new(KIND, title);
     let places = body.td().map(|td| Places::new(bytes, &Td::from(td), &Seam::from(td)));
     let seam = body.td().map(Seam::from);
     found.is_simulated = quote.header().user_data.starts_with(SIMULATED)

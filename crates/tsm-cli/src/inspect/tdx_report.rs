@@ -8,8 +8,23 @@ use tsm_tdx::layout::{ReportMacStruct, TdReportStruct, TeeTcbInfo, Valid};
 
 use super::model::{Fields, Finding, Inspection, Section};
 use super::tdx::{self, Places, Seam, Td};
+use crate::evidence::Kind;
 
-pub(super) fn inspect<'b>(bytes: &'b [u8], report: &TdReport<'b>) -> Inspection {
+const KIND: &str = "tdx-report";
+const TITLE: &str = "TDREPORT";
+
+pub(super) fn is_one(bytes: &[u8]) -> bool {
+    Kind::of(bytes) == Some(Kind::TdReport)
+}
+
+pub(super) fn inspect(bytes: &[u8]) -> Inspection {
+    match TdReport::parse(bytes) {
+        Ok(report) => whole(bytes, &report),
+        Err(error) => Inspection::malformed(KIND, TITLE, tdx::malformed(error)),
+    }
+}
+
+fn whole<'b>(bytes: &'b [u8], report: &TdReport<'b>) -> Inspection {
     let parts = report.as_struct();
     let (seam, td) = (Seam::from(&parts.tcb_info), Td::from(&parts.td_info));
     let not_verified = Finding::general(
@@ -24,7 +39,7 @@ pub(super) fn inspect<'b>(bytes: &'b [u8], report: &TdReport<'b>) -> Inspection 
         sections: vec![mac(bytes, &parts.mac), module(bytes, parts, &seam), whole_td(bytes, parts)],
         findings: core::iter::once(not_verified).chain(findings).collect(),
         see: vec!["tsm replay --expect-from FILE LOG (does a log explain its RTMRs?)".into()],
-        ..Inspection::new("tdx-report", format!("TDREPORT, {} bytes, not verified", bytes.len()))
+        ..Inspection::new(KIND, format!("{TITLE}, {} bytes, not verified", bytes.len()))
     }
 }
 
