@@ -6,7 +6,7 @@ use std::path::Path;
 
 use tsm_snp::report::Versions;
 use tsm_snp::svsm::{self, NONCE_SIZE, ServicesManifest};
-use tsm_snp::{Isolation, Manifest, Report, Vmpl};
+use tsm_snp::{ErrorKind, Isolation, Manifest, Report};
 
 use super::{BOUND, Said};
 use crate::inspect;
@@ -90,7 +90,8 @@ pub(super) fn read(
         _ => manifest,
     };
     let bank = Manifest::parse(bank).map_err(|error| format!("the bank's manifest: {error}"))?;
-    check_binding(report, &bank, manifest, nonce)?;
+    // Over all that was given: the bank's manifest, or that of all services.
+    svsm::check_binding(report, nonce, manifest).map_err(|error| not_bound(report, error))?;
     let mut findings = vec![Finding::general(
         BOUND,
         "the report, of VMPL0, is over this manifest and this nonce; that means something if its \
@@ -109,27 +110,16 @@ fn parse(report: &[u8]) -> Result<&Report, tsm_snp::Error> {
     Report::parse(report, VERSIONS)
 }
 
-/// `whole` is all that the report is over: the bank's manifest, or that of all services.
-fn check_binding(
-    report: &Report,
-    bank: &Manifest<'_>,
-    whole: &[u8],
-    nonce: &[u8; NONCE_SIZE],
-) -> Result<(), String> {
-    if report.guest_vmpl() != Some(Vmpl::VMPL0) {
+/// What is wrong with a report that is not of this manifest and nonce.
+fn not_bound(report: &Report, error: tsm_snp::Error) -> String {
+    if let ErrorKind::Vmpl(_) = error.kind() {
         let who = match report.vmpl() {
             Report::HOST => "the host asked for the report".to_string(),
             level => format!("the report is of VMPL {level}"),
         };
-        return Err(format!("{who}: only one of VMPL 0 vouches for a register bank"));
+        return format!("{who}: only one of VMPL 0 vouches for a register bank");
     }
-    let is_bound = match whole == bank.as_bytes() {
-        true => bank.check_binding(report, nonce).is_ok(),
-        false => *report.report_data() == svsm::report_data(nonce, whole),
-    };
-    let other =
-        "the report is not over this manifest and this nonce: REPORT_DATA is not their SHA-512";
-    is_bound.then_some(()).ok_or_else(|| other.into())
+    "the report is not over this manifest and this nonce: REPORT_DATA is not their SHA-512".into()
 }
 
 /// The values of all registers and banks.

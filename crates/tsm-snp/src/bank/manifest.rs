@@ -25,7 +25,6 @@ use super::{Isolation, SoftwareBank};
 use crate::bytes::{copy, take, take_array};
 use crate::error::{Error, ErrorKind};
 use crate::guid::Guid;
-use crate::privilege::Vmpl;
 use crate::report::Report;
 use crate::svsm::{self, NONCE_SIZE};
 
@@ -126,24 +125,14 @@ impl<'m> Manifest<'m> {
         register.values().find(|value| value.digest.algorithm() == bank)
     }
 
-    /// Checks that a report is of this manifest and this nonce: made for VMPL0, with REPORT_DATA =
-    /// SHA-512(nonce || manifest).
-    ///
-    /// It says something only if the report's signature is good, if its measurement is of code that
-    /// keeps such a bank and never asks for a report with REPORT_DATA of another's choice, and if its
-    /// policy allows neither debugging nor migration. This function looks at none of that.
+    /// Checks that a report is of this manifest and this nonce, as [`svsm::check_binding`] does, and
+    /// under the conditions that it has.
     ///
     /// # Errors
     ///
     /// [`ErrorKind::Vmpl`], [`ErrorKind::Binding`].
     pub fn check_binding(&self, report: &Report, nonce: &[u8; NONCE_SIZE]) -> Result<(), Error> {
-        if report.guest_vmpl() != Some(Vmpl::VMPL0) {
-            return Err(Error::new(ErrorKind::Vmpl(report.vmpl())));
-        }
-        if *report.report_data() != svsm::report_data(nonce, self.bytes) {
-            return Err(Error::new(ErrorKind::Binding));
-        }
-        Ok(())
+        svsm::check_binding(report, nonce, self.bytes)
     }
 }
 

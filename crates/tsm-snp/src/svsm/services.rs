@@ -12,8 +12,8 @@ use crate::error::{Error, ErrorKind};
 use crate::guid::Guid;
 
 /// A services manifest that was checked: its entries are within it, behind the list, and do not
-/// overlap. Not authenticated: [`report_data`](super::report_data) of all its bytes must be a
-/// report's.
+/// overlap. Not authenticated until [`check_binding`](super::check_binding) of all its bytes, and the
+/// report's signature.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct ServicesManifest<'m> {
     bytes: &'m [u8],
