@@ -7,7 +7,8 @@ mod common;
 
 use std::fs;
 
-use common::{Dir, Ran, tsm};
+use common::machine::{Machine, file, replay};
+use common::{Dir, tsm};
 use serde_json::{Value as Json, json};
 use tsm_cca::token::{Rules, Token};
 use tsm_core::hex::Hex;
@@ -16,36 +17,6 @@ use tsm_sim::snp::{Chip, Firmware};
 use tsm_snp::report::{Generation, GuestPolicy, SigningKey};
 use tsm_snp::svsm::{self, ServicesManifest, VTPM_SERVICE};
 use tsm_snp::{Isolation, Manifest, REPORT_SIZE, SoftwareBank, bank};
-
-struct Machine<'d>(&'d Dir, &'static str);
-
-impl Machine<'_> {
-    fn run(&self, args: &[&str]) -> Ran {
-        let home = self.0.path().join(self.1);
-        tsm(&[&["--provider", self.1, "--state", home.to_str().unwrap()], args].concat())
-    }
-
-    fn evidence(&self, kind: &str, nonce: &str) -> String {
-        let path = self.0.path().join(kind).to_str().unwrap().to_string();
-        self.run(&["report", "--kind", kind, "--nonce", nonce, "--output", &path]).ok();
-        path
-    }
-
-    /// Appends records to a register and returns its log's file.
-    fn log(&self, register: &str, records: &[&str]) -> String {
-        self.run(&[&["append", register], records].concat()).ok();
-        let log = self.run(&["log", register]).ok().stdout;
-        file(self.0, &format!("{register}.log"), &log)
-    }
-}
-
-fn file(dir: &Dir, name: &str, content: &[u8]) -> String {
-    dir.file(name, content).to_str().unwrap().to_string()
-}
-
-fn replay(log: &str, evidence: &str, more: &[&str]) -> Ran {
-    tsm(&[&["replay", "--json", "--expect-from", evidence, log], more].concat())
-}
 
 fn kinds(json: &Json) -> Vec<&str> {
     json["findings"].as_array().unwrap().iter().map(|f| f["kind"].as_str().unwrap()).collect()

@@ -6,38 +6,13 @@ mod common;
 
 use std::fs;
 
-use common::{Dir, Ran, tsm};
+use common::machine::{Machine, replay};
+use common::{Dir, tsm};
 use serde_json::{Value as Json, json};
 use tsm_core::{Algorithm, Digest};
 use tsm_sim::Simulated;
 
-struct Machine<'d>(&'d Dir, &'static str);
-
-impl Machine<'_> {
-    fn run(&self, args: &[&str]) -> Ran {
-        let home = self.0.path().join("home");
-        tsm(&[&["--provider", self.1, "--state", home.to_str().unwrap()], args].concat())
-    }
-
-    /// Evidence of this kind, in a file.
-    fn evidence(&self, kind: &str, nonce: &str) -> String {
-        let path = self.0.path().join(kind);
-        let path = path.to_str().unwrap().to_string();
-        self.run(&["report", "--kind", kind, "--nonce", nonce, "--output", &path]).ok();
-        path
-    }
-
-    fn log(&self, register: &str) -> String {
-        let log = self.run(&["log", register]).ok().stdout;
-        self.0.file(&format!("{register}.log"), log).to_str().unwrap().to_string()
-    }
-}
-
 const KINDS: [&str; 3] = ["report", "quote4", "quote5"];
-
-fn replay(log: &str, evidence: &str, more: &[&str]) -> Ran {
-    tsm(&[&["replay", "--json", "--expect-from", evidence, log], more].concat())
-}
 
 /// Append, ask for evidence, replay the log against it.
 #[test]
@@ -46,7 +21,7 @@ fn a_log_holds_against_its_machines_evidence() {
     let machine = Machine(&dir, "sim:tdx");
     machine.run(&["append", "rtmr3", "app.example started", "app.example ready"]).ok();
     machine.run(&["append", "rtmr2", "other.example started"]).ok();
-    let (log, other) = (machine.log("rtmr3"), machine.log("rtmr2"));
+    let (log, other) = (machine.log("rtmr3", &[]), machine.log("rtmr2", &[]));
     for kind in KINDS {
         let evidence = machine.evidence(kind, "0102");
         // The file's name says which register the log is about.
@@ -68,7 +43,7 @@ fn a_log_holds_against_its_machines_evidence() {
     replay(nameless, &evidence, &["--register=rtmr3"]).ok();
     // The machine goes on: the log has what the quote does not cover.
     machine.run(&["append", "rtmr3", "app.example stopped"]).ok();
-    let ran = replay(&machine.log("rtmr3"), &evidence, &[]);
+    let ran = replay(&machine.log("rtmr3", &[]), &evidence, &[]);
     assert_eq!((ran.status, &ran.json()["registers"][0]["match"]), (1, &json!("prefix")));
 }
 
@@ -145,15 +120,15 @@ fn other_machines() {
     }
     Machine(&dir, "sim:snp").run(&["registers"]).ok();
     // Nothing was changed by asking.
-    assert!(!dir.path().join("home").exists());
+    assert!(!Machine(&dir, "sim:snp").home().exists());
     // But an SNP machine: see below.
     too_long(&Machine(&dir, "sim:snp"), &["report", "manifest", "all"]);
-    assert!(dir.path().join("home/state.json").exists());
+    assert!(Machine(&dir, "sim:snp").home().join("state.json").exists());
 }
 
 /// The number of an SNP guest's last message under its first key, as it was stored.
 fn messages(dir: &Dir) -> u64 {
-    let state = fs::read(dir.path().join("home/state.json")).unwrap();
+    let state = fs::read(Machine(dir, "sim:snp").home().join("state.json")).unwrap();
     let state: Json = serde_json::from_slice(&state).unwrap();
     let mut lines = state["device"].as_str().unwrap().lines();
     let digits = lines.find_map(|line| line.strip_prefix("messages ")).unwrap();
@@ -170,7 +145,7 @@ fn messages(dir: &Dir) -> u64 {
 fn numbers_of_messages_go_on() {
     let dir = Dir::new();
     let machine = Machine(&dir, "sim:snp");
-    let home = dir.path().join("home");
+    let home = machine.home();
     for args in [&["registers"][..], &["log", "rtmr3"], &["report", "--kind", "quote4"]] {
         machine.run(args);
         assert!(!home.exists(), "{args:?}");
@@ -237,8 +212,11 @@ fn states_of_others() {
             "virtual": [],
             "logs": {},
         });
-        fs::create_dir_all(dir.path().join("home")).unwrap();
-        dir.file("home/state.json", state.to_string());
+        for provider in ["sim:tdx", "sim:cca", "sim:nsm"] {
+            let home = Machine(&dir, provider).home();
+            fs::create_dir_all(&home).unwrap();
+            fs::write(home.join("state.json"), state.to_string()).unwrap();
+        }
     };
     let machine = Machine(&dir, "sim:tdx");
     state("tdx");

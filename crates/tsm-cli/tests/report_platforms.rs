@@ -8,51 +8,12 @@ mod common;
 use std::fs;
 
 use common::inspected::{check_places, kinds};
-use common::{Dir, Ran, tsm};
+use common::machine::{Machine, replay};
+use common::{Dir, tsm};
 use serde_json::{Value as Json, json};
 use tsm_core::{Algorithm, Digest};
 use tsm_snp::report::Versions;
 use tsm_snp::{Manifest, Report};
-
-struct Machine<'d>(&'d Dir, &'static str);
-
-impl Machine<'_> {
-    fn run(&self, args: &[&str]) -> Ran {
-        let home = self.0.path().join(self.1);
-        tsm(&[&["--provider", self.1, "--state", home.to_str().unwrap()], args].concat())
-    }
-
-    /// Evidence of this kind, in a file.
-    fn evidence(&self, kind: &str, nonce: &str) -> String {
-        let path = self.0.path().join(kind).to_str().unwrap().to_string();
-        self.run(&["report", "--kind", kind, "--nonce", nonce, "--output", &path]).ok();
-        path
-    }
-
-    fn log(&self, register: &str) -> String {
-        let log = self.run(&["log", register]).ok().stdout;
-        self.0.file(&format!("{register}.log"), log).to_str().unwrap().to_string()
-    }
-
-    fn registers(&self) -> Json {
-        self.run(&["registers", "--json"]).ok().json()["registers"].clone()
-    }
-
-    fn names(&self) -> String {
-        let all = self.registers();
-        let names = all.as_array().unwrap().iter().map(|r| r["name"].as_str().unwrap());
-        names.collect::<Vec<_>>().join(" ")
-    }
-
-    fn register(&self, name: &str) -> Json {
-        let all = self.registers();
-        all.as_array().unwrap().iter().find(|r| r["name"] == name).unwrap().clone()
-    }
-}
-
-fn replay(log: &str, evidence: &str, more: &[&str]) -> Ran {
-    tsm(&[&["replay", "--json", "--expect-from", evidence, log], more].concat())
-}
 
 fn inspect(file: &str) -> Json {
     tsm(&["inspect", "--json", file]).ok().json()["files"][0].clone()
@@ -78,7 +39,7 @@ fn a_log_holds_against_its_realms_token() {
     let machine = Machine(&dir, "sim:cca");
     machine.run(&["append", "rem3", "app.example started", "app.example ready"]).ok();
     machine.run(&["append", "rem2", "other.example started"]).ok();
-    let (log, other) = (machine.log("rem3"), machine.log("rem2"));
+    let (log, other) = (machine.log("rem3", &[]), machine.log("rem2", &[]));
     let token = machine.evidence("report", "0102");
     // The file's name says which register the log is about.
     let json = replay(&log, &token, &[]).ok().json();
@@ -95,7 +56,7 @@ fn a_log_holds_against_its_realms_token() {
     assert_eq!((ran.status, &ran.json()["holds"]), (1, &json!(false)));
     // The machine goes on: the log has what the token does not cover.
     machine.run(&["append", "rem3", "app.example stopped"]).ok();
-    let ran = replay(&machine.log("rem3"), &token, &[]);
+    let ran = replay(&machine.log("rem3", &[]), &token, &[]);
     assert_eq!((ran.status, &ran.json()["registers"][0]["match"]), (1, &json!("prefix")));
 }
 
@@ -185,7 +146,7 @@ fn reports_vouch_for_manifests() {
     tsm(&["inspect", changed.to_str().unwrap()]).refused("(byte 1208)");
 
     // What a verifier does once it has checked both.
-    let log = machine.log("rtmr3");
+    let log = machine.log("rtmr3", &[]);
     let expect = format!("sha384/{}", value("rtmr3").as_str().unwrap());
     tsm(&["replay", "--register=rtmr3", "--expect", &expect, &log]).ok();
     replay(&log, manifest, &["--register=rtmr3"]).refused("only a report of its nonce vouches");

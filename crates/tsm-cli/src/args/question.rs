@@ -18,8 +18,8 @@ pub(crate) struct Question {
     #[arg(long = "bank", value_name = "ALG", value_parser = parse::algorithm)]
     pub(crate) banks: Vec<Algorithm>,
     /// Registers that this is about: pcr7, pcr0-7, pcr4,pcr9. Others are not reported, and their
-    /// values in --expect-file do not count; a replay wants a value for each, or for none. For a log that does not say its register (record log,
-    /// AAEL text, lines of dstack), its name
+    /// values in --expect-file do not count; a replay wants a value for each, or for none. For a log
+    /// that does not say its register (record log, AAEL text, lines of dstack), its name
     #[arg(long = "register", value_name = "NAME", value_parser = parse::registers)]
     pub(crate) registers: Vec<RegisterList>,
     /// Value of the register before the log; zeros, or what the platform defines, if not given.

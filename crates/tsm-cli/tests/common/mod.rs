@@ -3,6 +3,7 @@
 #![allow(dead_code, unused_imports, reason = "each test file uses a part")]
 
 pub(crate) mod inspected;
+pub(crate) mod machine;
 pub(crate) mod schema;
 
 use core::sync::atomic::{AtomicU32, Ordering};
