@@ -7,7 +7,7 @@
 //! - [`Host`] carries messages to it and back: it is busy when told so, and has certificates.
 //!   [`Hostile`] is a host that does what its schedule of [`Conduct`] says. Both are a
 //!   [`GuestChannel`](tsm_snp::GuestChannel); [`Hypervisor`] puts either behind a GHCB, whose pages
-//!   are [`SharedPages`].
+//!   are [`SharedPages`] or other [`GuestMemory`].
 //! - [`SnpMachine`] is firmware, host, adapter and a register bank in one: a provider.
 //!
 //! Whatever it makes is marked: measurement, HOST_DATA and the digests are hashes of texts that begin
@@ -45,7 +45,9 @@ mod guest;
 mod host;
 mod hostile;
 mod machine;
+mod memory;
 mod message;
+mod pages;
 mod report;
 mod signing;
 mod state;
@@ -53,8 +55,10 @@ mod sure;
 
 pub use chip::Chip;
 pub use firmware::{Firmware, ReportVersion, TcbVersions};
-pub use ghcb::{Hypervisor, SharedPage, SharedPages};
+pub use ghcb::Hypervisor;
 pub use guest::Guest;
 pub use host::{Carrier, Host, Message, Throttle};
 pub use hostile::{Conduct, Hostile};
 pub use machine::SnpMachine;
+pub use memory::{Fault, GuestMemory};
+pub use pages::{SharedPage, SharedPages};

@@ -1,122 +1,28 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! A host at the other side of a GHCB, and the pages between.
+//! A host at the other side of a GHCB.
 
-use alloc::collections::BTreeMap;
-use alloc::rc::Rc;
 use alloc::vec;
-use alloc::vec::Vec;
-use core::cell::{Cell, RefCell};
 
+use tsm_snp::ghcb::Vmgexit;
 use tsm_snp::ghcb::layout::{Field, Ghcb, PROTOCOL_VERSION, ValidBitmap};
-use tsm_snp::ghcb::{SharedMemory, Vmgexit};
 use tsm_snp::{Error, Event, Exit, GuestPhysical, PAGE};
 use zerocopy::{FromBytes as _, IntoBytes as _};
 
-use super::bytes::copy;
-use super::{Carrier, Message};
+use super::memory::{Fault, GuestMemory};
+use super::{Carrier, Message, SharedPages};
 
-/// The memory that guest and host share, by address. Clones are the same memory.
-#[derive(Clone, Default, Debug)]
-pub struct SharedPages(Rc<Shared>);
-
-#[derive(Default, Debug)]
-struct Shared {
-    regions: RefCell<BTreeMap<u64, Vec<u8>>>,
-    restless: Cell<bool>,
-}
-
-impl SharedPages {
-    /// No pages.
-    #[must_use]
-    pub fn new() -> Self {
-        Self::default()
-    }
-
-    /// Maps `pages` pages at this address, filled with bytes that are not zero. What was mapped
-    /// there before is gone.
-    #[must_use]
-    pub fn map(&self, address: GuestPhysical, pages: usize) -> SharedPage {
-        let size = pages.saturating_mul(PAGE);
-        self.0.regions.borrow_mut().insert(address.0, vec![0x77; size]);
-        SharedPage { memory: self.clone(), address, size }
-    }
-
-    /// From now on the host replaces every byte as soon as the guest has read it, or no longer does.
-    pub fn set_restless(&self, restless: bool) {
-        self.0.restless.set(restless);
-    }
-
-    /// Copies what is mapped at this very address.
-    #[must_use]
-    pub fn snapshot(&self, address: GuestPhysical) -> Option<Vec<u8>> {
-        self.0.regions.borrow().get(&address.0).cloned()
-    }
-
-    fn store(&self, address: u64, bytes: &[u8]) {
-        if let Some(region) = self.0.regions.borrow_mut().get_mut(&address) {
-            copy(bytes, region);
-        }
-    }
-}
-
-/// A piece of [`SharedPages`], as the guest has it.
-#[derive(Debug)]
-pub struct SharedPage {
-    memory: SharedPages,
-    address: GuestPhysical,
-    size: usize,
-}
-
-impl SharedPage {
-    /// Does something with the bytes from `offset` on, if there are so many.
-    fn with(&self, offset: usize, size: usize, act: impl FnOnce(&mut [u8])) {
-        let mut regions = self.memory.0.regions.borrow_mut();
-        let region = regions.get_mut(&self.address.0);
-        let bytes = region.and_then(|region| region.get_mut(offset..offset.saturating_add(size)));
-        if let Some(bytes) = bytes {
-            act(bytes);
-        }
-    }
-}
-
-impl SharedMemory for SharedPage {
-    fn guest_physical(&self) -> GuestPhysical {
-        self.address
-    }
-
-    fn size(&self) -> usize {
-        self.size
-    }
-
-    fn read(&self, offset: usize, out: &mut [u8]) {
-        let restless = self.memory.0.restless.get();
-        self.with(offset, out.len(), |bytes| {
-            out.copy_from_slice(bytes);
-            if restless {
-                bytes.iter_mut().for_each(|byte| *byte ^= 0xFF);
-            }
-        });
-    }
-
-    fn write(&mut self, offset: usize, bytes: &[u8]) {
-        self.with(offset, bytes.len(), |place| place.copy_from_slice(bytes));
-    }
-
-    fn clear(&mut self) {
-        self.with(0, self.size, |bytes| bytes.fill(0));
-    }
-}
-
-/// A [`Carrier`] behind a GHCB: it reads the event, its arguments and the request from shared memory,
-/// and writes the answer there.
+/// A [`Carrier`] behind a GHCB: it reads the event, its arguments and the request from the guest's
+/// memory, and writes the answer there. The memory is [`SharedPages`], or that of a guest that really
+/// runs.
 ///
 /// What it cannot do it says as the GHCB specification has it: SW_EXITINFO1 2, SW_EXITINFO2 the
-/// reason.
+/// reason. It allocates for certificates only.
 #[derive(Clone, Debug)]
-pub struct Hypervisor<C> {
+pub struct Hypervisor<C, M = SharedPages> {
     carrier: C,
-    memory: SharedPages,
+    memory: M,
     ignored: u32,
+    registered: Option<GuestPhysical>,
 }
 
 /// Reasons for which an exit is malformed.
@@ -125,11 +31,14 @@ const MISSING_INPUT: u64 = 4;
 const INVALID_INPUT: u64 = 5;
 const INVALID_EVENT: u64 = 6;
 
-impl<C: Carrier> Hypervisor<C> {
+/// Most pages for certificates that it takes. Linux and coconut-svsm give four.
+const MAX_CERTIFICATES: usize = 64;
+
+impl<C, M> Hypervisor<C, M> {
     /// This host, over this memory.
     #[must_use]
-    pub const fn new(carrier: C, memory: SharedPages) -> Self {
-        Self { carrier, memory, ignored: 0 }
+    pub const fn new(carrier: C, memory: M) -> Self {
+        Self { carrier, memory, ignored: 0, registered: None }
     }
 
     /// The next so many exits come back with everything as the guest left it.
@@ -138,8 +47,37 @@ impl<C: Carrier> Hypervisor<C> {
     }
 
     /// The host.
+    pub const fn carrier(&self) -> &C {
+        &self.carrier
+    }
+
+    /// The host.
     pub const fn carrier_mut(&mut self) -> &mut C {
         &mut self.carrier
+    }
+}
+
+impl<C: Carrier, M: GuestMemory> Hypervisor<C, M> {
+    /// What VMGEXIT does with this value in the GHCB's MSR; gives what the MSR has afterwards.
+    ///
+    /// A GHCB must have been registered; the last one counts. Of the MSR protocol there is its
+    /// registration: 0x012, answered by 0x013 with the same address, or with all ones, which is an
+    /// assumption, if no memory is there. `None`: the host was not called, or ends the guest, as KVM
+    /// (`arch/x86/kvm/svm/sev.c`) does for a GHCB that is not registered and for other requests.
+    pub fn vmgexit(&mut self, msr: u64) -> Option<u64> {
+        const REGISTER: u64 = 0x012;
+        const REGISTERED: u64 = 0x013;
+        let address = GuestPhysical(msr & !0xFFF);
+        match msr & 0xFFF {
+            0 if self.registered == Some(address) => self.exit(address).ok().map(|()| msr),
+            REGISTER => {
+                let there = self.memory.read(address, &mut [0; PAGE]).is_ok();
+                self.registered = there.then_some(address);
+                let answer = if there { address.0 } else { !0xFFF };
+                Some(answer | REGISTERED)
+            }
+            _ => None,
+        }
     }
 
     /// Carries out what the GHCB asks for; `Err` says why it is malformed. `Ok(None)`: no host was
@@ -156,46 +94,55 @@ impl<C: Carrier> Hypervisor<C> {
         let events = [Event::GuestRequest, Event::ExtendedGuestRequest];
         let event = events.into_iter().find(|event| event.code() == ghcb.sw_exit_code.get());
         let event = event.ok_or(INVALID_EVENT)?;
-        let region = |address| self.memory.snapshot(GuestPhysical(address)).ok_or(INVALID_INPUT);
-        let request = region(ghcb.sw_exit_info_1.get())?;
-        let request = request.get(..PAGE).ok_or(INVALID_INPUT)?;
-        let mut response = [0; PAGE];
+        let extended = event == Event::ExtendedGuestRequest;
+        if extended && !has(&[Field::Rax, Field::Rbx]) {
+            return Err(MISSING_INPUT);
+        }
+        let [request_at, response_at, certificates_at] =
+            [&ghcb.sw_exit_info_1, &ghcb.sw_exit_info_2, &ghcb.rax]
+                .map(|at| GuestPhysical(at.get()));
+        if [request_at, response_at].iter().any(|at| !at.is_aligned(4096)) {
+            return Err(INVALID_INPUT);
+        }
+        let invalid = |_: Fault| INVALID_INPUT;
+        let (mut request, mut response) = ([0; PAGE], [0; PAGE]);
+        self.memory.read(request_at, &mut request).map_err(invalid)?;
+        self.memory.read(response_at, &mut response).map_err(invalid)?;
         let mut certificates = None;
-        if event == Event::ExtendedGuestRequest {
-            if !has(&[Field::Rax, Field::Rbx]) {
-                return Err(MISSING_INPUT);
-            }
-            let pages = usize::try_from(ghcb.rbx.get()).map_err(|_| INVALID_INPUT)?;
-            let mut memory = region(ghcb.rax.get())?;
-            let size = pages.checked_mul(PAGE).filter(|size| *size <= memory.len());
-            memory.truncate(size.ok_or(INVALID_INPUT)?);
+        if extended {
+            let pages = usize::try_from(ghcb.rbx.get()).ok();
+            let pages = pages.filter(|pages| *pages <= MAX_CERTIFICATES).ok_or(INVALID_INPUT)?;
+            let mut memory = vec![0; pages.saturating_mul(PAGE)];
+            self.memory.read(certificates_at, &mut memory).map_err(invalid)?;
             certificates = Some(memory);
         }
         let exit = self.carrier.carry(Message {
             event,
-            request,
+            request: &request,
             response: &mut response,
             certificates: certificates.as_deref_mut(),
         });
         if exit.is_some() {
-            self.memory.store(ghcb.sw_exit_info_2.get(), &response);
+            self.memory.write(response_at, &response).map_err(invalid)?;
             if let Some(memory) = certificates {
-                self.memory.store(ghcb.rax.get(), &memory);
+                self.memory.write(certificates_at, &memory).map_err(invalid)?;
             }
         }
         Ok(exit)
     }
 }
 
-impl<C: Carrier> Vmgexit for Hypervisor<C> {
+/// Without the MSR: any GHCB will do.
+impl<C: Carrier, M: GuestMemory> Vmgexit for Hypervisor<C, M> {
     fn exit(&mut self, ghcb: GuestPhysical) -> Result<(), Error> {
         if let Some(left) = self.ignored.checked_sub(1) {
             self.ignored = left;
             return Ok(());
         }
-        let page = self.memory.snapshot(ghcb).ok_or(Error::not_sent())?;
-        let mut page = Ghcb::read_from_bytes(&page).map_err(|_| Error::not_sent())?;
-        let exit = match self.handle(&page) {
+        let mut page = [0; PAGE];
+        self.memory.read(ghcb, &mut page).map_err(|_| Error::not_sent())?;
+        let page = Ghcb::mut_from_bytes(&mut page).map_err(|_| Error::not_sent())?;
+        let exit = match self.handle(page) {
             Ok(exit) => exit.ok_or(Error::not_sent())?,
             Err(reason) => Exit { info_1: Some(2), info_2: Some(reason), rbx: None },
         };
@@ -211,7 +158,6 @@ impl<C: Carrier> Vmgexit for Hypervisor<C> {
             }
         }
         page.valid_bitmap = valid.to_bytes();
-        self.memory.store(ghcb.0, page.as_bytes());
-        Ok(())
+        self.memory.write(ghcb, page.as_bytes()).map_err(|_| Error::not_sent())
     }
 }

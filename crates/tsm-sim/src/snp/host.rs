@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! The host between guest and firmware.
 
+use alloc::borrow::Cow;
 use alloc::vec::Vec;
 
 use tsm_snp::{Error, Event, Exchange, Exit, FirmwareStatus, GuestChannel, HostStatus, PAGE};
@@ -55,26 +56,26 @@ pub(super) fn through(
     Ok(exit)
 }
 
-/// A host that does its work.
+/// A host that does its work. It does not allocate.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Host {
     firmware: Firmware,
     throttle: Throttle,
-    certificates: Vec<u8>,
+    certificates: Cow<'static, [u8]>,
 }
 
 impl Host {
     /// The host of a machine with this firmware. It is never busy and has no certificates: an empty
     /// table.
     #[must_use]
-    pub fn new(firmware: Firmware) -> Self {
-        Self { firmware, throttle: Throttle::NEVER, certificates: alloc::vec![0; 24] }
+    pub const fn new(firmware: Firmware) -> Self {
+        Self { firmware, throttle: Throttle::NEVER, certificates: Cow::Borrowed(&[0; 24]) }
     }
 
     /// The same host with this table of certificates.
     #[must_use]
     pub fn with_certificates(mut self, table: Vec<u8>) -> Self {
-        self.certificates = table;
+        self.certificates = table.into();
         self
     }
 
