@@ -8,6 +8,7 @@ mod machine;
 mod realm;
 mod replay;
 mod serial;
+mod stack;
 mod swtpm;
 mod td_shim;
 mod uefi;

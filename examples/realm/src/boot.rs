@@ -7,8 +7,10 @@
 use core::arch::global_asm;
 use core::fmt::Write as _;
 
+use bare::{Exit, Serial, exit};
+use tsm_core::Algorithm;
+
 use crate::emulated_monitor;
-use crate::serial::{Exit, Serial, exit};
 
 // QEMU's loader has cleared .bss. MMU and caches are off at both levels, stage 2 too, so that every
 // address is physical. SPSR 0x3C5: EL1 with its own stack, interrupts masked. HCR: EL1 is AArch64
@@ -121,7 +123,7 @@ pub(crate) struct Frame {
 }
 
 extern "C" fn install() {
-    emulated_monitor::install();
+    emulated_monitor::start(Algorithm::Sha256);
 }
 
 /// At EL2: an SMC of EL1, or a bug.

@@ -6,30 +6,34 @@
 //! Tokens come in pieces of 500 bytes, after three calls that give nothing; and registers beyond a
 //! measurement come back as TF-RMM's main branch leaves them.
 
-use core::alloc::{GlobalAlloc, Layout};
 use core::cell::UnsafeCell;
 use core::ptr;
 
 use tsm_cca::{GuestPhysical, Registers};
-use tsm_sim::cca::{Fault, GuestMemory, Monitor, Platform, Quirks, Upper};
+use tsm_core::Algorithm;
+use tsm_sim::cca::{Fault, GuestMemory, Monitor, Platform, Quirks, RealmState, Upper};
 
 use crate::boot::Frame;
 
 struct Shared(UnsafeCell<Option<Monitor<Platform>>>);
 
-// SAFETY: one processor, interrupts off. References are made in `install` and `answer` only, which
-// run at EL2 and do not trap.
+// SAFETY: one processor, interrupts off. References are made in `start` and `answer` only, which do not
+// trap.
 unsafe impl Sync for Shared {}
 
 static MONITOR: Shared = Shared(UnsafeCell::new(None));
 
-/// Puts the monitor there.
-pub(crate) fn install() {
+/// Starts a realm of this hash; the one before is gone. Called at EL2 first, then by the realm itself:
+/// nothing keeps it from the monitor's memory. Not inlined: a monitor takes more of the stack than the
+/// rest of `main`.
+#[inline(never)]
+pub(crate) fn start(hash: Algorithm) {
+    let Some(realm) = RealmState::new(hash) else { return };
     let quirks = Quirks { idle: 3, chunk: 500, upper: Upper::Callers, ..Quirks::NONE };
     let platform = Platform::new("realm in QEMU");
     // SAFETY: see `Shared`: no other reference exists while this one does.
     let place = unsafe { &mut *MONITOR.0.get() };
-    *place = Some(Monitor::new().with_quirks(quirks).with_attester(platform));
+    *place = Some(Monitor::with_realm(realm).with_quirks(quirks).with_attester(platform));
 }
 
 /// Answers a call. `None` if an operand is not in RAM, which would be an exit to the host, and there
@@ -69,19 +73,3 @@ impl GuestMemory for Ram {
         Ok(())
     }
 }
-
-/// The simulator's crate uses an allocator; the monitor and its tokens do not, and nothing else here
-/// does.
-struct Refusing;
-
-// SAFETY: null is what an allocator gives that has no memory.
-unsafe impl GlobalAlloc for Refusing {
-    unsafe fn alloc(&self, _: Layout) -> *mut u8 {
-        ptr::null_mut()
-    }
-
-    unsafe fn dealloc(&self, _: *mut u8, _: Layout) {}
-}
-
-#[global_allocator]
-static ALLOCATOR: Refusing = Refusing;

@@ -6,14 +6,12 @@
 //! Every fourth call that comes to the RTMRs' lock finds it taken, so that the caller's retry is
 //! exercised.
 
-use core::alloc::{GlobalAlloc, Layout};
 use core::cell::UnsafeCell;
 use core::ptr;
 
+use bare::x86_64::cpu::{Frame, INVALID_OPCODE};
 use tsm_sim::tdx::{Busy, Cpu, Fault, GuestMemory, Module};
 use tsm_tdx::{GuestPhysical, Registers};
-
-use crate::cpu::Frame;
 
 struct Shared(UnsafeCell<Option<Module>>);
 
@@ -43,6 +41,9 @@ pub(crate) fn calls() -> u64 {
 /// Does the instruction at RIP, if it is TDCALL, and steps over it.
 pub(crate) fn step(frame: &mut Frame) -> Option<()> {
     const TDCALL: [u8; 4] = [0x66, 0x0F, 0x01, 0xCC];
+    if frame.vector != INVALID_OPCODE {
+        return None;
+    }
     let code = ptr::with_exposed_provenance::<[u8; 4]>(usize::try_from(frame.rip).ok()?);
     // SAFETY: the processor has just tried to execute what is there, so it is readable; the 4 GiB
     // around it are mapped, so reading past a shorter instruction is harmless.
@@ -112,18 +113,3 @@ impl GuestMemory for Mapped {
         Ok(())
     }
 }
-
-/// The simulator's crate uses an allocator; the module in it does not, and nothing else here does.
-struct Refusing;
-
-// SAFETY: null is what an allocator gives that has no memory.
-unsafe impl GlobalAlloc for Refusing {
-    unsafe fn alloc(&self, _: Layout) -> *mut u8 {
-        ptr::null_mut()
-    }
-
-    unsafe fn dealloc(&self, _: *mut u8, _: Layout) {}
-}
-
-#[global_allocator]
-static ALLOCATOR: Refusing = Refusing;

@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! What runs on the small stack, in this order. Each job leaves `machine.good` true if what it did
-//! came out as it should.
+//! What runs on the small stack, in this order.
 
-use core::cell::UnsafeCell;
 use core::fmt::{self, Write as _};
-use core::sync::atomic::{AtomicBool, Ordering};
 
+use bare::x86_64::log_page;
+use bare::{Job, Once, Page, Serial};
 use tsm_core::log::{Limits, RecordLog, SliceStorage};
 use tsm_core::provider::{Provider as _, Recorder as _, RegisterId};
 use tsm_core::replay::{self, Match, Verified};
@@ -15,8 +14,6 @@ use tsm_tdx::{
     TdxProvider,
 };
 
-use crate::serial::Serial;
-
 /// The registers, by the instruction.
 type Tdx = TdxProvider<'static, Hardware<IdentityMapped>>;
 
@@ -24,25 +21,20 @@ type Tdx = TdxProvider<'static, Hardware<IdentityMapped>>;
 const RTMR2: RegisterId = RegisterId(6);
 const RTMR3: RegisterId = RegisterId(7);
 
-/// A piece of work.
-pub(crate) struct Job {
-    pub(crate) name: &'static str,
-    pub(crate) run: extern "C" fn(&mut Machine),
-    /// Whether the budget applies.
-    pub(crate) budgeted: bool,
-}
+/// What the adapter and the core may use of the stack, in bytes.
+const BUDGET: Option<usize> = Some(2048);
 
 /// All of them.
-pub(crate) const ALL: [Job; 8] = [
-    Job { name: "append", run: append, budgeted: true },
-    Job { name: "off-log", run: off_log, budgeted: true },
-    Job { name: "append-sync", run: append_sync, budgeted: true },
-    Job { name: "replay", run: replay, budgeted: true },
-    Job { name: "report", run: report, budgeted: true },
+pub(crate) const ALL: [Job<Machine>; 8] = [
+    Job { name: "append", run: append, budget: BUDGET },
+    Job { name: "off-log", run: off_log, budget: BUDGET },
+    Job { name: "append-sync", run: append_sync, budget: BUDGET },
+    Job { name: "replay", run: replay, budget: BUDGET },
+    Job { name: "report", run: report, budget: BUDGET },
     // Hashes three quarters of a kilobyte, which the adapter never does by itself.
-    Job { name: "report-check", run: report_check, budgeted: false },
-    Job { name: "virtual", run: virtual_registers, budgeted: false },
-    Job { name: "replay-refuses", run: replay_refuses, budgeted: true },
+    Job { name: "report-check", run: report_check, budget: None },
+    Job { name: "virtual", run: virtual_registers, budget: None },
+    Job { name: "replay-refuses", run: replay_refuses, budget: BUDGET },
 ];
 
 /// Registers and logs.
@@ -52,21 +44,16 @@ pub(crate) struct Machine {
     report: &'static mut [u8; ReportBuffer::SIZE],
     log: RecordLog<SliceStorage<'static>>,
     /// The page of rtmr3's log, and how much of it is used.
-    virtual_page: &'static mut [u8; PAGE],
+    virtual_page: &'static mut [u8; Page::SIZE],
     virtual_len: usize,
-    /// Value of the virtual register.
-    pub(crate) virtual_value: Option<Digest>,
-    /// Whether the last job came out well.
-    pub(crate) good: bool,
+    /// Value of the virtual register; zeros before it was extended.
+    pub(crate) virtual_value: Digest,
 }
-
-const PAGE: usize = 4096;
 
 impl Machine {
     /// The machine, once.
     pub(crate) fn new() -> Option<Self> {
-        let Pages { page, virtual_page, buffer, report } = pages()?;
-        // SAFETY: `boot` maps the first 4 GiB, where all of this image is, to themselves; nothing
+        // SAFETY: `bare`'s boot maps the first 4 GiB, where all of this image is, to themselves; nothing
         // takes the memory away, and nothing else in QEMU calls it shared.
         let space = unsafe { IdentityMapped::new() };
         // A real shim would go on with what this gives, and only with that.
@@ -76,13 +63,12 @@ impl Machine {
         Some(Self {
             // With a buffer for reports, reading takes less stack than word by word.
             registers: TdxProvider::new(Td::new(module).ok()?, RtmrSet::ALL)
-                .with_report_buffer(buffer),
-            report,
-            log: RecordLog::new(SliceStorage::new(page), Limits::DEFAULT),
-            virtual_page,
+                .with_report_buffer(BUFFER.take()?),
+            report: REPORT.take()?,
+            log: RecordLog::new(SliceStorage::new(log_page()?), Limits::DEFAULT),
+            virtual_page: &mut RTMR3_PAGE.take()?.0,
             virtual_len: 0,
-            virtual_value: None,
-            good: true,
+            virtual_value: ZEROS,
         })
     }
 
@@ -91,9 +77,9 @@ impl Machine {
         self.registers.name()
     }
 
-    /// The value of an RTMR.
-    pub(crate) fn rtmr(&mut self, index: RtmrIndex) -> Option<Digest> {
-        self.registers.value(Tdx::rtmr(index), Algorithm::Sha384).ok()
+    /// The value of an RTMR; zeros if it cannot be had.
+    pub(crate) fn rtmr(&mut self, index: RtmrIndex) -> Digest {
+        self.registers.value(Tdx::rtmr(index), Algorithm::Sha384).unwrap_or(ZEROS)
     }
 
     /// rtmr2's log.
@@ -122,44 +108,44 @@ fn said(detected: Result<Hardware<IdentityMapped>, tsm_tdx::Error>) -> impl fmt:
 }
 
 /// Three records; the log begins with a capture.
-extern "C" fn append(machine: &mut Machine) {
+extern "C" fn append(machine: &mut Machine) -> bool {
     let lines = b"boot.example/td-shim start version=0.1\n\
         boot.example/td-shim load payload sha384/\
         38b060a751ac96384cd9327eb1b1e36a21fdb71114be07434c0cc7bf63f6e1da274edebfe76f65fbd51ad2f14898b95b\n\
         boot.example/td-shim command-line console=ttyS0";
     let done = machine.log.append(&mut machine.registers, RTMR2, lines);
-    machine.good = done.is_ok_and(|done| done.records == 3 && done.synced);
+    done.is_ok_and(|done| done.records == 3 && done.synced)
 }
 
 /// An extension that is not a record, as an older component would do it.
-extern "C" fn off_log(machine: &mut Machine) {
+extern "C" fn off_log(machine: &mut Machine) -> bool {
     let digest = Algorithm::Sha384.hash(b"what an older component measures");
     let done = machine.log.extend_off_log(&mut machine.registers, RTMR2, &[digest]);
-    machine.good = done.is_ok() && !machine.log.in_sync();
+    done.is_ok() && !machine.log.in_sync()
 }
 
 /// A record after it, which gets a capture before it.
-extern "C" fn append_sync(machine: &mut Machine) {
+extern "C" fn append_sync(machine: &mut Machine) -> bool {
     let done = machine.log.append(&mut machine.registers, RTMR2, b"boot.example/td-shim ready");
-    machine.good = done.is_ok_and(|done| done.records == 1 && done.synced);
+    done.is_ok_and(|done| done.records == 1 && done.synced)
 }
 
 /// The log explains the register, its gap included.
-extern "C" fn replay(machine: &mut Machine) {
-    machine.good = verify(machine, RTMR2, |verified| {
+extern "C" fn replay(machine: &mut Machine) -> bool {
+    verify(machine, RTMR2, |verified| {
         verified.holds() == Some(true)
             && verified.outcome().explained_gaps == 1
             && verified.trusted().count() == 4
-    });
+    })
 }
 
 /// The same log does not explain another register.
-extern "C" fn replay_refuses(machine: &mut Machine) {
-    machine.good = verify(machine, RTMR3, |verified| {
+extern "C" fn replay_refuses(machine: &mut Machine) -> bool {
+    verify(machine, RTMR3, |verified| {
         verified.holds() == Some(false)
             && verified.outcome().banks().all(|(_, found)| found == Match::Mismatch)
             && verified.trusted().next().is_none()
-    });
+    })
 }
 
 /// Replays rtmr2's log against the value of a register.
@@ -180,16 +166,16 @@ fn value(machine: &mut Machine, register: RegisterId) -> Option<Digest> {
 const ZEROS: Digest = Digest::zeros(Algorithm::Sha384);
 
 /// Has the module make a report.
-extern "C" fn report(machine: &mut Machine) {
+extern "C" fn report(machine: &mut Machine) -> bool {
     let size = machine.registers.as_reporter().map(|module| {
         module.report(&[0x5A; 64], machine.report).is_ok_and(|size| size == ReportBuffer::SIZE)
     });
-    machine.good = size == Some(true);
+    size == Some(true)
 }
 
 /// The report says the same about rtmr2 as the module, and the module vouches for it.
-extern "C" fn report_check(machine: &mut Machine) {
-    machine.good = check_report(machine).is_some();
+extern "C" fn report_check(machine: &mut Machine) -> bool {
+    check_report(machine).is_some()
 }
 
 fn check_report(machine: &mut Machine) -> Option<()> {
@@ -207,8 +193,8 @@ static VIRTUAL: [Register<'static>; 2] = [
     Register::runtime("mr_other", Banks::one(Algorithm::Sha384)),
 ];
 
-extern "C" fn virtual_registers(machine: &mut Machine) {
-    machine.good = use_virtual_registers(machine).is_some();
+extern "C" fn virtual_registers(machine: &mut Machine) -> bool {
+    use_virtual_registers(machine).is_some()
 }
 
 /// Extends one of two virtual registers; the other stays where it was.
@@ -223,60 +209,13 @@ fn use_virtual_registers(machine: &mut Machine) -> Option<()> {
     registers.append(RTMR3, b"boot.example/td-shim handed-over").ok()?;
     let value = registers.value(app, Algorithm::Sha384).ok()?;
     let untouched = registers.value(other, Algorithm::Sha384).ok()?;
-    machine.virtual_value = Some(value);
+    machine.virtual_value = value;
     machine.virtual_len = usize::try_from(registers.log_size(RTMR3).ok()?).ok()?;
     (untouched.is_zeros() && !value.is_zeros()).then_some(())
 }
 
-/// A page for a log.
-#[repr(C, align(4096))]
-struct Page(UnsafeCell<[u8; PAGE]>);
-
-// SAFETY: the bytes are reached by `pages` only, once.
-unsafe impl Sync for Page {}
-
-/// At a fixed address, by `link.ld`: the text of rtmr2's log, then zeros.
-#[unsafe(link_section = ".log")]
-static RTMR2_PAGE: Page = Page(UnsafeCell::new([0; PAGE]));
-static RTMR3_PAGE: Page = Page(UnsafeCell::new([0; PAGE]));
-
+static RTMR3_PAGE: Once<Page> = Once::new(Page::ZEROS);
 /// What the module writes reports to.
-struct Report(UnsafeCell<ReportBuffer>);
-
-// SAFETY: as `Page`.
-unsafe impl Sync for Report {}
-
-static BUFFER: Report = Report(UnsafeCell::new(ReportBuffer::new()));
-
+static BUFFER: Once<ReportBuffer> = Once::new(ReportBuffer::new());
 /// What a report is copied to.
-struct Bytes(UnsafeCell<[u8; ReportBuffer::SIZE]>);
-
-// SAFETY: as `Page`.
-unsafe impl Sync for Bytes {}
-
-static REPORT: Bytes = Bytes(UnsafeCell::new([0; ReportBuffer::SIZE]));
-
-/// The machine's memory.
-struct Pages {
-    page: &'static mut [u8; PAGE],
-    virtual_page: &'static mut [u8; PAGE],
-    buffer: &'static mut ReportBuffer,
-    report: &'static mut [u8; ReportBuffer::SIZE],
-}
-
-/// All of it, once.
-fn pages() -> Option<Pages> {
-    static TAKEN: AtomicBool = AtomicBool::new(false);
-    if TAKEN.swap(true, Ordering::Relaxed) {
-        return None;
-    }
-    // SAFETY: this line is reached once, and nothing else refers to the bytes.
-    let page = unsafe { &mut *RTMR2_PAGE.0.get() };
-    // SAFETY: as above.
-    let virtual_page = unsafe { &mut *RTMR3_PAGE.0.get() };
-    // SAFETY: as above.
-    let buffer = unsafe { &mut *BUFFER.0.get() };
-    // SAFETY: as above.
-    let report = unsafe { &mut *REPORT.0.get() };
-    Some(Pages { page, virtual_page, buffer, report })
-}
+static REPORT: Once<[u8; ReportBuffer::SIZE]> = Once::new([0; ReportBuffer::SIZE]);

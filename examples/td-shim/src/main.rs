@@ -12,85 +12,49 @@
 #![no_std]
 #![no_main]
 
-mod boot;
-mod cpu;
 mod emulated_module;
 mod jobs;
-mod serial;
-mod stack;
 
 use core::fmt::Write as _;
 
-use tsm_core::{Algorithm, Digest};
+use bare::x86_64::cpu;
+use bare::{Exit, MeasuredStack, Once, Serial, StackMemory, exit, print_log, print_value, run_all};
 use tsm_tdx::RtmrIndex;
 
 use crate::jobs::Machine;
-use crate::serial::{Exit, Serial, exit};
-use crate::stack::{MeasuredStack, Used};
 
-/// What `append` and `replay` may use of the stack, in bytes.
-const BUDGET: usize = 2048;
+/// 4 KiB.
+static STACK: Once<StackMemory<512>> = Once::new(StackMemory::NEW);
 
-/// The image's work, called by [`boot`] in 64-bit mode.
-extern "C" fn main() -> ! {
-    cpu::install_trap_handlers();
+bare::entry!(main);
+
+/// The image's work.
+fn main() -> ! {
+    if cpu::handle_exceptions(emulated_module::step).is_none() {
+        failed("exceptions are handled already");
+    }
     emulated_module::install();
     let Some(mut machine) = Machine::new() else {
         failed("the log's page is taken, or the module does not answer");
     };
-    let Some(mut stack) = MeasuredStack::take() else {
+    let Some(stack) = STACK.take() else {
         failed("the stack is taken");
     };
     let provider = machine.provider();
     let _ = writeln!(Serial, "td-shim: {provider} (EMULATED TDX module, no isolation)");
 
-    let mut worst = Exit::Good;
-    for job in jobs::ALL {
-        let used = stack.run(job.run, &mut machine);
-        let verdict = match used {
-            _ if !machine.good => Exit::Failed,
-            Used::Overflow => Exit::Overflow,
-            Used::Bytes(bytes) if job.budgeted && bytes > BUDGET => Exit::OverBudget,
-            Used::Bytes(_) => Exit::Good,
-        };
-        let budget = if job.budgeted { "budget 2048" } else { "no budget" };
-        let _ = writeln!(Serial, "STACK {} {used} {budget} {verdict}", job.name);
-        worst = worst.max(verdict);
-        if !matches!(verdict, Exit::Good | Exit::OverBudget) {
-            break;
-        }
-    }
-    let rtmr2 = machine.rtmr(RtmrIndex::RTMR2);
-    print_log("rtmr2", machine.log(), rtmr2);
-    let rtmr3 = machine.rtmr(RtmrIndex::RTMR3);
-    print_log("rtmr3", machine.virtual_log(), rtmr3);
+    let worst = run_all(&mut MeasuredStack::new(stack), "", &jobs::ALL, &mut machine);
+    print_log("rtmr2", machine.log());
+    print_value("register", "rtmr2", machine.rtmr(RtmrIndex::RTMR2));
+    print_log("rtmr3", machine.virtual_log());
+    print_value("register", "rtmr3", machine.rtmr(RtmrIndex::RTMR3));
     print_value("virtual", "mr_app", machine.virtual_value);
     let _ = writeln!(Serial, "TDCALLs emulated: {}", emulated_module::calls());
     let _ = writeln!(Serial, "RESULT {worst}");
     exit(worst)
 }
 
-/// The log between markers, as text, and the register's value.
-fn print_log(register: &str, log: &[u8], value: Option<Digest>) {
-    let _ = writeln!(Serial, "-----BEGIN TSM LOG {register}-----");
-    serial::write(log);
-    let _ = writeln!(Serial, "-----END TSM LOG {register}-----");
-    print_value("register", register, value);
-}
-
-fn print_value(kind: &str, name: &str, value: Option<Digest>) {
-    let value = value.unwrap_or(Digest::zeros(Algorithm::Sha384));
-    let _ = writeln!(Serial, "VALUE {kind} {name} {value}");
-}
-
 fn failed(what: &str) -> ! {
     let _ = writeln!(Serial, "RESULT failed: {what}");
     exit(Exit::Failed)
-}
-
-/// Nothing here should panic; if something does, the run must not look good.
-#[panic_handler]
-fn panic(info: &core::panic::PanicInfo<'_>) -> ! {
-    let _ = writeln!(Serial, "PANIC {info}");
-    exit(Exit::Panic)
 }

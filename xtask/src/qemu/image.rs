@@ -17,22 +17,27 @@ use crate::workspace;
 /// rustfmt's.
 pub(super) fn formatted() -> Result<()> {
     // Not `--all`, which goes on to the crates that the images use.
-    let mut fmt =
-        shell::cargo(&["fmt", "-p", "realm", "-p", "td-shim", "-p", "uefi-shim", "--check"]);
+    let packages = ["bare", "realm", "td-shim", "uefi-shim"];
+    let mut fmt = shell::cargo(&["fmt", "--check"]);
+    fmt.args(packages.iter().flat_map(|package| ["-p", package]));
     shell::run(fmt.current_dir(workspace::root().join("examples")))
 }
 
-/// Lints and builds a package on these of the standard libraries, and returns where its programs are.
+/// Lints and builds a package on these of the standard libraries, with these flags for the compiler, and
+/// returns where its programs are.
 ///
 /// # Errors
 ///
 /// A warning, or it does not build, or no library sources for the compiler can be had.
-pub(super) fn build(package: &str, target: &str, libraries: &str) -> Result<PathBuf> {
+pub(super) fn build(package: &str, target: &str, libraries: &str, flags: &str) -> Result<PathBuf> {
     let core = if rust_src::is_installed(target)? { Core::Installed } else { rust_src::sources()? };
     println!("{target}: {core}");
     let target_dir = workspace::target_dir()?.join("examples");
     let cargo = |command: &str| {
         let mut cargo = cargo(&core);
+        if !flags.is_empty() {
+            cargo.env("RUSTFLAGS", flags);
+        }
         cargo.args([command, "-q", "--release", "--locked", "-p", package, "--target", target]);
         if !matches!(core, Core::Installed) {
             cargo.arg(format!("-Zbuild-std={libraries}"));

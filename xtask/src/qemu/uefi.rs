@@ -104,7 +104,7 @@ const BOOTS: [Boot; 7] = [
 ///
 /// One of the boots is not as it should be.
 pub(super) fn run(tsm: &Path) -> Result<String> {
-    let programs = super::image::build("uefi-shim", "x86_64-unknown-uefi", "core")?;
+    let programs = super::image::build("uefi-shim", "x86_64-unknown-uefi", "core", "")?;
     for boots in BOOTS.chunks(AT_ONCE) {
         let said: Vec<Result<String>> = thread::scope(|scope| {
             let programs = &programs;

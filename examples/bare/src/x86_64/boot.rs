@@ -1,11 +1,16 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! From a PVH loader's 32-bit entry to [`main`](crate::main) in 64-bit mode.
+//! From a PVH loader's 32-bit entry to the image's own code ([`entry`](crate::entry)) in 64-bit mode.
 //!
 //! PVH (Xen `docs/misc/pvh.pandoc`, `XEN_ELFNOTE_PHYS32_ENTRY` = 18): flat 32-bit protected mode,
 //! paging off, interrupts off, everything else undefined. The first 4 GiB are mapped to themselves
-//! with 2 MiB pages, so an address is its own guest-physical address.
+//! with 2 MiB pages that ring 3 may use too, so an address is its own guest-physical address.
 
 use core::arch::global_asm;
+
+unsafe extern "C" {
+    /// Defined by [`entry`](crate::entry).
+    fn bare_main() -> !;
+}
 
 global_asm!(
     r#"
@@ -20,13 +25,13 @@ global_asm!(
 pvh_start:
     cli
     cld
-    // One top entry, four directories, 2048 pages of 2 MiB, present and writable.
+    // One top entry, four directories, 2048 pages of 2 MiB: present, writable, for all rings.
     mov eax, offset boot_directories
-    or eax, 3
+    or eax, 7
     mov dword ptr [boot_top], eax
     mov edi, offset boot_directories
     mov eax, offset boot_pages
-    or eax, 3
+    or eax, 7
     mov ecx, 4
 1:  mov dword ptr [edi], eax
     add eax, 4096
@@ -34,7 +39,7 @@ pvh_start:
     dec ecx
     jnz 1b
     mov edi, offset boot_pages
-    mov eax, 0x83
+    mov eax, 0x87
     mov ecx, 2048
 2:  mov dword ptr [edi], eax
     add eax, 0x200000
@@ -81,5 +86,5 @@ boot_stack: .skip 16384
 boot_stack_top:
 .section .text
 "#,
-    main = sym crate::main,
+    main = sym bare_main,
 );
