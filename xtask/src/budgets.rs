@@ -35,7 +35,7 @@ const SNP_ADAPTER: u64 = 24 * 1024;
 const CIPHER: [&str; 3] = ["6Cipher3new", "6Cipher4seal", "6Cipher4open"];
 
 /// The software cipher in its compact form. The program that links the image must choose it.
-const COMPACT_CIPHER: &str = "--cfg aes_backend=\"soft\" --cfg aes_backend_soft=\"compact\" --cfg \
+pub(crate) const COMPACT_CIPHER: &str = "--cfg aes_backend=\"soft\" --cfg aes_backend_soft=\"compact\" --cfg \
                               polyval_backend=\"soft\"";
 
 /// Builds and checks all images.

@@ -46,8 +46,8 @@ cargo xtask <command>
   budgets               size, symbols and panic paths of firmware images
   targets               the tests on 32 bits and, under an emulator, big endian
   interop               the replays agree with evmctl and tpm2_eventlog (installs ima-evm-utils, tpm2-tools)
-  qemu [EXAMPLE]        the example images (uefi, td-shim, realm) boot in QEMU and their logs hold
-                        (installs QEMU, OVMF, swtpm)
+  qemu [EXAMPLE]        the example images (uefi, td-shim, snp-guest, realm) boot in QEMU and their
+                        logs hold (installs QEMU, OVMF, swtpm)
   fuzz-smoke [SECONDS]  every fuzz target for some seconds (default 10; nightly, cargo-fuzz)
   bench-smoke           every benchmark compiles and runs once
 

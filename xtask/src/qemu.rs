@@ -8,6 +8,7 @@ mod machine;
 mod realm;
 mod replay;
 mod serial;
+mod snp_guest;
 mod stack;
 mod swtpm;
 mod td_shim;
@@ -27,6 +28,7 @@ use crate::workspace;
 pub(crate) enum Example {
     Uefi,
     TdShim,
+    SnpGuest,
     Realm,
 }
 
@@ -36,6 +38,7 @@ impl Example {
         match name {
             "uefi" => Some(Self::Uefi),
             "td-shim" => Some(Self::TdShim),
+            "snp-guest" => Some(Self::SnpGuest),
             "realm" => Some(Self::Realm),
             _ => None,
         }
@@ -48,7 +51,7 @@ impl Example {
 ///
 /// See [`run`].
 pub(crate) fn all() -> Result<Outcome> {
-    run(&[Example::TdShim, Example::Realm, Example::Uefi])
+    run(&[Example::TdShim, Example::SnpGuest, Example::Realm, Example::Uefi])
 }
 
 /// Builds the images and boots them.
@@ -69,6 +72,7 @@ pub(crate) fn run(examples: &[Example]) -> Result<Outcome> {
         figures.push(match example {
             Example::Uefi => uefi::run(&tsm)?,
             Example::TdShim => td_shim::run(&tsm)?,
+            Example::SnpGuest => snp_guest::run(&tsm)?,
             Example::Realm => realm::run(&tsm)?,
         });
     }
@@ -78,7 +82,7 @@ pub(crate) fn run(examples: &[Example]) -> Result<Outcome> {
 /// Installs the Debian packages that are missing.
 fn install(examples: &[Example]) -> Result<()> {
     let uefi = examples.contains(&Example::Uefi);
-    let x86 = uefi || examples.contains(&Example::TdShim);
+    let x86 = examples.iter().any(|example| *example != Example::Realm);
     let arm = examples.contains(&Example::Realm);
     let tcti = || Path::new(TCTI).exists();
     let needed = [

@@ -17,7 +17,7 @@ use crate::workspace;
 /// rustfmt's.
 pub(super) fn formatted() -> Result<()> {
     // Not `--all`, which goes on to the crates that the images use.
-    let packages = ["bare", "realm", "td-shim", "uefi-shim"];
+    let packages = ["bare", "realm", "snp-guest", "td-shim", "uefi-shim"];
     let mut fmt = shell::cargo(&["fmt", "--check"]);
     fmt.args(packages.iter().flat_map(|package| ["-p", package]));
     shell::run(fmt.current_dir(workspace::root().join("examples")))

@@ -25,8 +25,13 @@ pub(super) const OVMF_VARIABLES: &str = "/usr/share/OVMF/OVMF_VARS_4M.fd";
 /// A machine without devices but a serial port and a way to end it with a status: writing `n` to
 /// port 0xF4 ends QEMU with `2 * n + 1`.
 pub(super) fn bare(memory: &str) -> Command {
+    bare_with("qemu64", memory)
+}
+
+/// The same with this processor.
+pub(super) fn bare_with(processor: &str, memory: &str) -> Command {
     let mut qemu = Command::new(QEMU);
-    qemu.args(["-machine", "q35,accel=tcg", "-cpu", "qemu64", "-m", memory]);
+    qemu.args(["-machine", "q35,accel=tcg", "-cpu", processor, "-m", memory]);
     qemu.args(["-nodefaults", "-display", "none", "-monitor", "none", "-net", "none"]);
     qemu.args(["-no-reboot", "-serial", "stdio"]);
     qemu.args(["-device", "isa-debug-exit,iobase=0xf4,iosize=4"]);
