@@ -11,8 +11,8 @@ use tsm_core::{Algorithm, Digest};
 
 use crate::jobs::{self, Cca, Machine};
 
-/// 8 KiB: what checks a token may use more than half of that.
-pub(crate) const STACK_WORDS: usize = 1024;
+/// 16 KiB: what checks a token uses almost half of that.
+pub(crate) const STACK_WORDS: usize = 2048;
 
 /// Does everything in order and prints the logs, the registers' values, and the token.
 pub(crate) fn run(
