@@ -8,11 +8,10 @@
 //! length around the block borders with the crates' own hashers, which [`Hasher`](crate::Hasher)
 //! uses.
 
-/// The block that begins with a message's last bytes, fewer than a block, and the one bit that ends
-/// every message; zeros behind.
+/// Begins a block of zeros with a message's last bytes, fewer than a block, and the one bit that ends
+/// every message.
 #[inline]
-fn ended<const BLOCK: usize>(tail: &[u8]) -> [u8; BLOCK] {
-    let mut block = [0; BLOCK];
+fn end<const BLOCK: usize>(block: &mut [u8; BLOCK], tail: &[u8]) {
     if let Some((message, rest)) = block.split_at_mut_checked(tail.len()) {
         // Of equal length, which the compiler sees too: no panic is left in the build.
         message.copy_from_slice(tail);
@@ -20,7 +19,6 @@ fn ended<const BLOCK: usize>(tail: &[u8]) -> [u8; BLOCK] {
             *first = 0x80;
         }
     }
-    block
 }
 
 /// Puts the message's length in bits at the end of its last block.
@@ -45,17 +43,19 @@ macro_rules! one_shot {
             if !whole.is_empty() {
                 $compress(&mut state, whole);
             }
-            let mut last = ended::<$block>(tail);
+            let mut last = [0; $block];
+            end(&mut last, tail);
             if tail.len().saturating_add($length) >= $block {
                 // No room for the length field behind the message's end.
                 $compress(&mut state, core::slice::from_ref(&last));
-                last = [0; $block];
+                last.fill(0);
             }
             set_length(&mut last, data.len());
             $compress(&mut state, core::slice::from_ref(&last));
             if let Some(out) = out.first_chunk_mut::<$size>() {
                 let words = out.as_chunks_mut::<{ size_of::<$word>() }>().0.iter_mut();
-                for (out, word) in words.zip(state) {
+                // By reference: the state would lie on the stack twice.
+                for (out, word) in words.zip(&state) {
                     *out = word.to_be_bytes();
                 }
             }
