@@ -358,6 +358,8 @@ struct Values {
 }
 
 impl Values {
+    /// Not inlined: what is built here would lie on the stack twice, below hash and extension.
+    #[inline(never)]
     fn zeros(banks: Banks) -> Self {
         let mut values = [Digest::zeros(Algorithm::FIRST); Algorithm::MAX];
         let mut len = 0_usize;
@@ -396,6 +398,8 @@ impl Text {
         capacity
     };
 
+    /// Not inlined, as [`Values::zeros`].
+    #[inline(never)]
     fn new(word: &[u8]) -> Self {
         let mut text = Self { bytes: [0; Self::CAPACITY], len: 0 };
         text.push(word);
