@@ -76,15 +76,12 @@ impl Registers {
         (x1, x2)
     }
 
-    /// X1 to X8 as memory: byte 0 is the lowest of X1.
-    pub(crate) fn value(&self) -> [u8; 64] {
-        let mut value = [0; 64];
+    /// X1 to X8 as memory, byte 0 the lowest of X1: as many bytes as `out` has.
+    pub(crate) fn copy_value(&self, out: &mut [u8]) {
         let [_, words @ .., _, _] = &self.x;
-        let (chunks, _) = value.as_chunks_mut();
-        for (bytes, word) in chunks.iter_mut().zip(words) {
-            *bytes = word.to_le_bytes();
+        for (out, word) in out.chunks_mut(8).zip(words) {
+            copy(&word.to_le_bytes(), out);
         }
-        value
     }
 }
 
@@ -128,13 +125,13 @@ impl<'b> Call<'b> {
     /// `RSI_VERSION`. X1 is the revision that is asked for. Gives X1 and X2.
     #[must_use]
     pub const fn version(requested: Version) -> Self {
-        Self::new(Function::VERSION).with_x1(requested.0)
+        Self::new(Function::VERSION, requested.0)
     }
 
     /// `RSI_FEATURES`. X1 is the feature register. Gives X1.
     #[must_use]
     pub const fn features(index: u64) -> Self {
-        Self::new(Function::FEATURES).with_x1(index)
+        Self::new(Function::FEATURES, index)
     }
 
     /// `RSI_MEASUREMENT_READ`. X1 is the index. Gives X1 to X8, of which a realm's hash fills the
@@ -144,7 +141,7 @@ impl<'b> Call<'b> {
     /// its `runtime/core/exit.c`).
     #[must_use]
     pub const fn measurement_read(index: MeasurementIndex) -> Self {
-        Self::new(Function::MEASUREMENT_READ).with_x1(index.number())
+        Self::new(Function::MEASUREMENT_READ, index.number())
     }
 
     /// `RSI_MEASUREMENT_EXTEND`. X1 is the index, X2 the size of the data in bytes, X3 to X10 the
@@ -154,13 +151,10 @@ impl<'b> Call<'b> {
     /// measured.
     #[must_use]
     pub fn measurement_extend(index: RemIndex, digest: &Digest) -> Self {
-        let mut call =
-            Self::new(Function::MEASUREMENT_EXTEND).with_x1(index.measurement().number());
-        let mut data = [0; 64];
-        copy(digest.as_bytes(), &mut data);
+        let mut call = Self::new(Function::MEASUREMENT_EXTEND, index.measurement().number());
         let [_, _, size, words @ ..] = &mut call.registers.x;
         *size = u64::try_from(digest.as_bytes().len()).unwrap_or(0);
-        load(words, &data);
+        load(words, digest.as_bytes());
         call
     }
 
@@ -168,7 +162,7 @@ impl<'b> Call<'b> {
     /// token's size in bytes.
     #[must_use]
     pub fn attestation_token_init(challenge: &Challenge) -> Self {
-        let mut call = Self::new(Function::ATTESTATION_TOKEN_INIT);
+        let mut call = Self::new(Function::ATTESTATION_TOKEN_INIT, 0);
         let [_, words @ .., _, _] = &mut call.registers.x;
         load(words, challenge.as_bytes());
         call
@@ -181,7 +175,7 @@ impl<'b> Call<'b> {
     #[must_use]
     pub fn attestation_token_continue(granule: &'b mut Granule, offset: usize) -> Option<Self> {
         let size = Granule::SIZE.checked_sub(offset).filter(|&size| size > 0)?;
-        let mut call = Self::new(Function::ATTESTATION_TOKEN_CONTINUE);
+        let mut call = Self::new(Function::ATTESTATION_TOKEN_CONTINUE, 0);
         let [_, _, x2, x3, ..] = &mut call.registers.x;
         *x2 = u64::try_from(offset).ok()?;
         *x3 = u64::try_from(size).ok()?;
@@ -191,20 +185,24 @@ impl<'b> Call<'b> {
     /// `RSI_REALM_CONFIG`. X1 is the granule. Gives X0 only.
     #[must_use]
     pub const fn realm_config(granule: &'b mut Granule) -> Self {
-        Self::new(Function::REALM_CONFIG).writing(4096, granule.as_bytes_mut())
+        Self::new(Function::REALM_CONFIG, 0).writing(4096, granule.as_bytes_mut())
     }
 
     /// `RSI_HOST_CALL`. X1 is the structure. Gives X0 only.
     #[must_use]
     pub const fn host_call(host_call: &'b mut HostCall) -> Self {
-        Self::new(Function::HOST_CALL).writing(256, host_call.as_bytes_mut())
+        Self::new(Function::HOST_CALL, 0).writing(256, host_call.as_bytes_mut())
     }
 
     /// The same call, but a buffer in shared memory is refused before it is made.
     #[must_use]
     pub const fn private(mut self, bit: SharedBit) -> Self {
-        self.refused = bit.mask();
+        self.refuse(bit);
         self
+    }
+
+    pub(crate) const fn refuse(&mut self, bit: SharedBit) {
+        self.refused = bit.mask();
     }
 
     /// The function.
@@ -263,17 +261,9 @@ impl<'b> Call<'b> {
         Ok(registers)
     }
 
-    const fn new(function: Function) -> Self {
-        let mut registers = Registers { x: [0; 11] };
-        let [x0, ..] = &mut registers.x;
-        *x0 = function.register();
-        Self { registers, operand: None, refused: 0 }
-    }
-
-    const fn with_x1(mut self, value: u64) -> Self {
-        let [_, x1, ..] = &mut self.registers.x;
-        *x1 = value;
-        self
+    const fn new(function: Function, x1: u64) -> Self {
+        let x = [function.register(), x1, 0, 0, 0, 0, 0, 0, 0, 0, 0];
+        Self { registers: Registers { x }, operand: None, refused: 0 }
     }
 
     const fn writing(mut self, alignment: u16, memory: &'b mut [u8]) -> Self {
@@ -283,10 +273,11 @@ impl<'b> Call<'b> {
 }
 
 /// Fills registers from memory: byte 0 is the lowest of the first register.
-fn load(registers: &mut [u64; 8], memory: &[u8; 64]) {
-    let (chunks, _) = memory.as_chunks();
-    for (register, bytes) in registers.iter_mut().zip(chunks) {
-        *register = u64::from_le_bytes(*bytes);
+fn load(registers: &mut [u64; 8], memory: &[u8]) {
+    for (register, bytes) in registers.iter_mut().zip(memory.chunks(8)) {
+        let mut word = [0; 8];
+        copy(bytes, &mut word);
+        *register = u64::from_le_bytes(word);
     }
 }
 
@@ -372,7 +363,15 @@ mod tests {
         registers.x[1..9].copy_from_slice(&COUNTING);
         registers.x[0] = 3;
         registers.x[9] = u64::MAX;
-        assert_eq!(registers.value(), counting::<64>());
+        let value = |size| {
+            let mut value = vec![0; size];
+            registers.copy_value(&mut value);
+            value
+        };
+        for size in [0, 1, 20, 32, 48, 64] {
+            assert_eq!(value(size), counting::<64>()[..size]);
+        }
+        assert_eq!(value(65), [&counting::<64>()[..], &[0]].concat());
         assert_eq!((registers.status(), registers.pair()), (Status(3), (COUNTING[0], COUNTING[1])));
     }
 

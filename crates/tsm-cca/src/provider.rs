@@ -266,8 +266,7 @@ impl<S: Smc> Provider for CcaProvider<'_, S> {
             Source::Rem(index) => index.measurement(),
         };
         // As many bytes as the hash has.
-        copy(&self.realm.raw_measurement(index)?, out);
-        Ok(())
+        self.realm.read(index, out)
     }
 
     /// As [`Realm::extend`]; the first time as [`Realm::extend_checked`], and then
@@ -284,7 +283,7 @@ impl<S: Smc> Provider for CcaProvider<'_, S> {
             Some(rule) if self.accepts(rule) => self.realm.extend(index, digest),
             Some(rule) => Err(Error::new(ErrorKind::RuleRefused(rule))),
             None => {
-                let rule = self.realm.extend_checked(index, digest)?;
+                let rule = self.realm.extend_checked(index, digest, self.granule)?;
                 self.rule = Some(rule);
                 if self.accepts(rule) {
                     return Ok(());

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! The realm this program runs in: calls made, decoded and repeated.
 
-use tsm_core::{Algorithm, Digest};
+use tsm_core::{Algorithm, Digest, ErrorKind as Refusal};
 
 use crate::address::SharedBit;
 use crate::attestation::Attestation;
@@ -11,7 +11,7 @@ use crate::config::RealmConfig;
 use crate::error::{Error, ErrorKind};
 use crate::function::{Version, Versions};
 use crate::rem::{MeasurementIndex, RemIndex};
-use crate::rule::RemRule;
+use crate::rule::{RemRule, Trial};
 use crate::status::Status;
 
 /// The realm, by the RSI.
@@ -98,9 +98,8 @@ impl<S: Smc> Realm<S> {
         index: MeasurementIndex,
         algorithm: Algorithm,
     ) -> Result<Digest, Error> {
-        let value = self.raw_measurement(index)?;
         let mut digest = Digest::zeros(algorithm);
-        crate::bytes::copy(&value, digest.as_bytes_mut());
+        self.read(index, digest.as_bytes_mut())?;
         Ok(digest)
     }
 
@@ -111,7 +110,9 @@ impl<S: Smc> Realm<S> {
     ///
     /// As [`measurement`](Self::measurement).
     pub fn raw_measurement(&mut self, index: MeasurementIndex) -> Result<[u8; 64], Error> {
-        self.done(Call::measurement_read(index)).map(|after| after.value())
+        let mut value = [0; 64];
+        self.read(index, &mut value)?;
+        Ok(value)
     }
 
     /// Extends a REM with a digest, with no check of how ([`RemRule`]). The digest must be of the
@@ -122,6 +123,7 @@ impl<S: Smc> Realm<S> {
     ///
     /// [`ErrorKind::Monitor`] if nothing was done; [`ErrorKind::InDoubt`] for a status of which that
     /// is not known; the call's.
+    #[inline(never)]
     pub fn extend(&mut self, index: RemIndex, digest: &Digest) -> Result<(), Error> {
         let call = Call::measurement_extend(index, digest);
         let function = call.function();
@@ -135,7 +137,8 @@ impl<S: Smc> Realm<S> {
     }
 
     /// Extends a REM, and finds out by which rule: reads, extends, reads again. For SHA-512 the
-    /// rules agree, and the answer is [`RemRule::Unpadded`].
+    /// rules agree, and the answer is [`RemRule::Unpadded`]. `granule` is overwritten: the values
+    /// are kept in it, and not on the stack.
     ///
     /// # Errors
     ///
@@ -144,15 +147,22 @@ impl<S: Smc> Realm<S> {
     /// [`ErrorKind::RuleUnknown`] if no rule gives it. The latter also comes when another virtual
     /// processor extends the register meanwhile.
     #[inline(never)]
-    pub fn extend_checked(&mut self, index: RemIndex, digest: &Digest) -> Result<RemRule, Error> {
-        let before = self.measurement(index.measurement(), digest.algorithm())?;
+    pub fn extend_checked(
+        &mut self,
+        index: RemIndex,
+        digest: &Digest,
+        granule: &mut Granule,
+    ) -> Result<RemRule, Error> {
+        // A granule is large enough.
+        let trial = Trial::new(digest, granule.as_bytes_mut());
+        let mut trial = trial.ok_or(Refusal::WrongSize)?;
+        self.read(index.measurement(), trial.before_mut())?;
         self.extend(index, digest)?;
-        let after = self.measurement(index.measurement(), digest.algorithm());
-        let after = after.map_err(|error| match error.kind() {
-            ErrorKind::Monitor(status) => Error::new(ErrorKind::InDoubt(status)),
-            _ => Error::new(ErrorKind::RuleUnknown),
-        })?;
-        RemRule::between(&before, digest, &after).ok_or(Error::new(ErrorKind::RuleUnknown))
+        match self.read(index.measurement(), trial.after_mut()).map_err(|error| error.kind()) {
+            Ok(()) => trial.rule().ok_or(Error::new(ErrorKind::RuleUnknown)),
+            Err(ErrorKind::Monitor(status)) => Err(Error::new(ErrorKind::InDoubt(status))),
+            Err(_) => Err(Error::new(ErrorKind::RuleUnknown)),
+        }
     }
 
     /// Begins a token over the measurements as they are now. One that was begun before and is not
@@ -211,22 +221,39 @@ impl<S: Smc> Realm<S> {
         &mut self.smc
     }
 
-    /// Makes a call as it is, with the guard against shared memory.
-    pub(crate) fn call(&mut self, call: Call<'_>) -> Result<Registers, Error> {
-        match self.bit {
-            Some(bit) => self.smc.call(call.private(bit)),
-            None => self.smc.call(call),
+    /// Reads as many bytes of a measurement as `out` has, 64 at most.
+    ///
+    /// Not inlined: the registers before and after the call would lie on the stack below what the
+    /// caller does with the value.
+    #[inline(never)]
+    pub(crate) fn read(&mut self, index: MeasurementIndex, out: &mut [u8]) -> Result<(), Error> {
+        // By reference: what `?` takes out of the answer would lie on the stack once more.
+        match &self.done(Call::measurement_read(index)) {
+            Ok(after) => after.copy_value(out),
+            Err(error) => return Err(*error),
         }
+        Ok(())
+    }
+
+    /// Makes a call as it is, with the guard against shared memory.
+    pub(crate) fn call(&mut self, mut call: Call<'_>) -> Result<Registers, Error> {
+        if let Some(bit) = self.bit {
+            call.refuse(bit);
+        }
+        self.smc.call(call)
     }
 
     /// Makes a call that has no other good end than `SUCCESS`.
     fn done(&mut self, call: Call<'_>) -> Result<Registers, Error> {
         let function = call.function();
-        let after = self.call(call)?;
-        match after.status() {
-            Status::SUCCESS => Ok(after),
-            status => Err(Error::of(ErrorKind::Monitor(status), function)),
+        // One value from here to the caller, which need not be copied.
+        let mut answer = self.call(call);
+        if let Ok(after) = &answer
+            && after.status() != Status::SUCCESS
+        {
+            answer = Err(Error::of(ErrorKind::Monitor(after.status()), function));
         }
+        answer
     }
 
     /// Asks for a revision: `Ok` inside if there is that one, else what there is.

@@ -32,45 +32,79 @@ impl RemRule {
     /// [`DATA_MAX`](Self::DATA_MAX) bytes of it.
     #[must_use]
     pub fn extended(self, value: &Digest, data: &[u8]) -> Option<Digest> {
-        let mut both = [0; 128];
-        self.input(value, data, &mut both).map(|input| value.algorithm().hash(input))
+        let (algorithm, mut memory) = (value.algorithm(), [0; 128]);
+        copy(value.as_bytes(), &mut memory);
+        self.input(algorithm, data, &mut memory).map(|input| algorithm.hash(input))
     }
 
     /// The rule that leads from one value to another; [`Unpadded`](Self::Unpadded) if both do.
     #[must_use]
     pub fn between(before: &Digest, digest: &Digest, after: &Digest) -> Option<Self> {
-        [Self::Unpadded, Self::Padded].into_iter().find(|rule| rule.leads(before, digest, after))
+        let leads = |rule: &Self| rule.extended(before, digest.as_bytes()) == Some(*after);
+        [Self::Unpadded, Self::Padded].into_iter().find(leads)
     }
 
-    /// Not inlined: its buffer would lie on the stack below the calls of who asks.
-    #[inline(never)]
-    fn leads(self, before: &Digest, digest: &Digest, after: &Digest) -> bool {
-        let mut both = [0; 128];
-        let input = self.input(before, digest.as_bytes(), &mut both);
-        input.is_some_and(|input| before.algorithm().hash(input) == *after)
-    }
-
-    /// What is hashed, in a buffer of zeros.
-    fn input<'b>(self, value: &Digest, data: &[u8], both: &'b mut [u8; 128]) -> Option<&'b [u8]> {
+    /// What is hashed: the value, which stands at the front of `memory`, and the data, which are put
+    /// behind it. `None` if there are too many.
+    fn input<'m>(
+        self,
+        algorithm: Algorithm,
+        data: &[u8],
+        memory: &'m mut [u8; 128],
+    ) -> Option<&'m [u8]> {
         if data.len() > Self::DATA_MAX {
             return None;
         }
+        let size = algorithm.size();
         let (start, end) = match self {
-            Self::Unpadded => {
-                let start = value.algorithm().size();
-                (start, start.checked_add(data.len())?)
-            }
+            Self::Unpadded => (size, size.checked_add(data.len())?),
             Self::Padded => (64, 128),
         };
-        copy(value.as_bytes(), both);
-        copy(data, both.get_mut(start..)?);
-        both.get(..end)
+        memory.get_mut(size..)?.fill(0);
+        copy(data, memory.get_mut(start..)?);
+        memory.get(..end)
     }
 
     /// Whether both rules give the same value for digests of this algorithm.
     #[must_use]
     pub const fn agree(algorithm: Algorithm) -> bool {
         algorithm.size() == 64
+    }
+}
+
+/// An extension whose rule is to be found out. Its values are in memory of the caller's: on the
+/// stack they would lie below a hash.
+pub(crate) struct Trial<'t> {
+    digest: &'t Digest,
+    input: &'t mut [u8; 128],
+    after: &'t mut [u8; 64],
+}
+
+impl<'t> Trial<'t> {
+    /// Of an extension with `digest`. `None` if there are fewer than 192 bytes of memory.
+    pub(crate) fn new(digest: &'t Digest, memory: &'t mut [u8]) -> Option<Self> {
+        let (input, rest) = memory.split_first_chunk_mut()?;
+        Some(Self { digest, input, after: rest.first_chunk_mut()? })
+    }
+
+    /// The value before the extension, to be filled.
+    pub(crate) fn before_mut(&mut self) -> &mut [u8] {
+        self.input.get_mut(..self.digest.as_bytes().len()).unwrap_or_default()
+    }
+
+    /// The value after the extension, to be filled.
+    pub(crate) fn after_mut(&mut self) -> &mut [u8] {
+        self.after.get_mut(..self.digest.as_bytes().len()).unwrap_or_default()
+    }
+
+    /// The rule that leads from one to the other; [`RemRule::Unpadded`] if both do.
+    pub(crate) fn rule(&mut self) -> Option<RemRule> {
+        [RemRule::Unpadded, RemRule::Padded].into_iter().find(|rule| {
+            let algorithm = self.digest.algorithm();
+            let input = rule.input(algorithm, self.digest.as_bytes(), self.input);
+            let hash = input.map(|input| algorithm.hash(input));
+            hash.is_some_and(|hash| self.after.starts_with(hash.as_bytes()))
+        })
     }
 }
 

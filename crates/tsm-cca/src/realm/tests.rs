@@ -62,7 +62,7 @@ fn registers_of_a_session() {
     let digest = Digest::from_bytes(Algorithm::Sha256, &[0x11; 32]).unwrap();
     realm.config(&mut granule).unwrap();
     realm.features(1).unwrap();
-    realm.extend_checked(RemIndex::REM3, &digest).unwrap();
+    realm.extend_checked(RemIndex::REM3, &digest, &mut granule).unwrap();
     realm.extend(RemIndex::REM0, &digest).unwrap();
     realm.measurement(MeasurementIndex::RIM, Algorithm::Sha256).unwrap();
     realm.host_call(&mut HostCall::new(1)).unwrap();
@@ -187,10 +187,12 @@ fn rules_are_found_out() {
         for rule in [RemRule::Unpadded, RemRule::Padded] {
             let mut monitor = Monitor::new(hash);
             monitor.rule = rule;
-            let mut realm = realm(monitor);
+            let (mut realm, mut granule) = (realm(monitor), Granule::new());
+            granule.as_bytes_mut().fill(0xEE);
             let expected = if RemRule::agree(hash) { RemRule::Unpadded } else { rule };
             for event in 0..3 {
-                let found = realm.extend_checked(RemIndex::REM1, &hash.hash(&[event]));
+                let found =
+                    realm.extend_checked(RemIndex::REM1, &hash.hash(&[event]), &mut granule);
                 assert_eq!(found, Ok(expected), "{hash} {rule}");
             }
         }
@@ -209,7 +211,10 @@ fn no_rule_is_found() {
     };
     let kind = |monitor| {
         let digest = Algorithm::Sha256.hash(b"");
-        realm(monitor).extend_checked(RemIndex::REM0, &digest).unwrap_err().kind()
+        realm(monitor)
+            .extend_checked(RemIndex::REM0, &digest, &mut Granule::new())
+            .unwrap_err()
+            .kind()
     };
     assert_eq!(kind(reads(|| answer(0, &[7; 8]))), ErrorKind::RuleUnknown);
     let failed = ErrorKind::InDoubt(Status::ERROR_UNKNOWN);
