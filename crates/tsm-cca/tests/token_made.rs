@@ -113,6 +113,39 @@ fn a_whole_token() {
     assert!(Token::parse(&bytes, Rules::STRICT).unwrap().binds_key());
 }
 
+/// In claims and in each component: what is known is left out, the rest is handed out as it stands.
+#[test]
+fn unknown_entries_are_kept() {
+    let components = "2399: [{3: [3], \"x\": {1: h'02'}, 1: \"BL\", 2: 48*, 5: 32*, -7: -1}, \
+                      {2: 64*, 5: 64*}, {9: [], 2: 32*, 5: 32*, 2399: \"\"}],";
+    let claims = with(PLATFORM, "2399", components);
+    let bytes = encode(&with(&claims, "2403", "2403: h'03',\n2404: 7,"));
+    let claims = PlatformClaims::parse(&bytes, Rules::STRICT).unwrap();
+    let others: Vec<_> = claims.others().collect();
+    assert_eq!(others, [(Label::Number(2404), &b"\x07"[..])]);
+    let found: Vec<Vec<_>> = claims.components().map(|c| c.others().collect()).collect();
+    let number = Label::Number;
+    let expected: [&[(Label<'_>, &[u8])]; 3] = [
+        &[(number(3), b"\x81\x03"), (Label::Text("x"), b"\xa1\x01\x41\x02"), (number(-7), b"\x20")],
+        &[],
+        &[(number(9), b"\x80"), (number(2399), b"\x60")],
+    ];
+    assert_eq!(found, expected);
+    // A part of what was read, so that its place can be told.
+    let (_, value) = claims.components().flat_map(|component| component.others()).next().unwrap();
+    assert!(bytes.as_ptr_range().contains(&value.as_ptr()));
+    // What is not known must be well-formed too, and there but once.
+    for (entry, kind) in [("3: [3]", ErrorKind::Duplicate), ("2: 48*", ErrorKind::Duplicate)] {
+        let twice = components.replace("-7: -1", entry);
+        assert_eq!(platform(&with(PLATFORM, "2399", &twice)), Err(kind), "{entry}");
+    }
+    let place = bytes.windows(4).position(|bytes| bytes == b"\xa1\x01\x41\x02").unwrap();
+    let mut reserved = bytes.clone();
+    reserved[place] = 0xBC;
+    let error = PlatformClaims::parse(&reserved, Rules::STRICT).unwrap_err();
+    assert_eq!((error.kind(), error.offset()), (ErrorKind::Malformed, Some(place)));
+}
+
 #[test]
 fn collections() {
     let (platform, realm) = (sign1(PLATFORM), sign1(REALM));
@@ -349,7 +382,9 @@ fn bits_flipped() {
                     let inside = token.as_ptr_range();
                     let rim = parsed.realm.claims.rim.as_ptr_range();
                     assert!(inside.start <= rim.start && rim.end <= inside.end);
-                    assert!(parsed.platform.claims.components().count() <= 64);
+                    let components = parsed.platform.claims.components();
+                    assert!(components.clone().count() <= 64);
+                    components.for_each(|component| component.others().for_each(drop));
                     parsed.others().for_each(drop);
                 }
                 Err(error) => {

@@ -90,6 +90,12 @@ impl<'b> Reader<'b> {
         Placed { bytes, at: self.offset() }
     }
 
+    /// What has been passed since `start`, which was [`rest`](Self::rest) then.
+    pub(super) fn since(&self, start: Placed<'b>) -> &'b [u8] {
+        let size = self.offset().saturating_sub(start.at);
+        start.bytes.get(..size).unwrap_or_default()
+    }
+
     /// Nothing may follow.
     pub(super) fn end(&self) -> Result<(), Error> {
         match self.rest().bytes {
@@ -304,7 +310,8 @@ impl<'b> Labels<'b> {
     }
 }
 
-/// Claims that this crate does not know: labels, and values as they are encoded.
+/// Claims, or entries of a component, that this crate does not know: labels, and values as they are
+/// encoded.
 ///
 /// They have been found well-formed and distinct. What they mean is for others to say.
 #[derive(Clone, Debug)]

@@ -235,11 +235,33 @@ pub struct Component<'b> {
     pub live_activation: Option<bool>,
     /// The encoded array of its countersigners' ids (8); 2.0 beta.
     pub countersigners: Option<&'b [u8]>,
+    /// The whole map.
+    encoded: &'b [u8],
 }
 
+const TYPE: i128 = 1;
+const MEASUREMENT: i128 = 2;
+const VERSION: i128 = 4;
+const SIGNER_ID: i128 = 5;
+const MEASUREMENT_HASH: i128 = 6;
+const LIVE_ACTIVATION: i128 = 7;
+const COUNTERSIGNERS: i128 = 8;
+
+const KNOWN_OF_COMPONENTS: &[i128] =
+    &[TYPE, MEASUREMENT, VERSION, SIGNER_ID, MEASUREMENT_HASH, LIVE_ACTIVATION, COUNTERSIGNERS];
+
 impl<'b> Component<'b> {
+    /// Entries of the component that this crate does not know.
+    #[must_use]
+    pub fn others(&self) -> Others<'b> {
+        let mut reader = Reader::new(Placed::new(self.encoded));
+        // A map: it has been read before.
+        let pairs = reader.map(Part::Components).unwrap_or_default();
+        Others::new(reader, pairs, KNOWN_OF_COMPONENTS)
+    }
+
     fn read(reader: &mut Reader<'b>) -> Result<Self, Error> {
-        let at = reader.offset();
+        let whole = reader.rest();
         let mut labels = Labels::new();
         let (mut measurement, mut signer_id) = (None, None);
         let mut component = Self {
@@ -250,35 +272,40 @@ impl<'b> Component<'b> {
             hash: None,
             live_activation: None,
             countersigners: None,
+            encoded: &[],
         };
         for _ in 0..reader.map(Part::Components)? {
             match labels.next(reader)? {
-                Label::Number(1) => component.name = Some(reader.text(Part::ComponentType)?),
-                Label::Number(2) => {
+                Label::Number(TYPE) => component.name = Some(reader.text(Part::ComponentType)?),
+                Label::Number(MEASUREMENT) => {
                     let value = reader.bytes(Part::ComponentMeasurement)?;
                     measurement = Some(value.hash(Part::ComponentMeasurement)?);
                 }
-                Label::Number(4) => component.version = Some(reader.text(Part::ComponentVersion)?),
-                Label::Number(5) => {
+                Label::Number(VERSION) => {
+                    component.version = Some(reader.text(Part::ComponentVersion)?)
+                }
+                Label::Number(SIGNER_ID) => {
                     let value = reader.bytes(Part::ComponentSigner)?;
                     signer_id = Some(value.hash(Part::ComponentSigner)?);
                 }
-                Label::Number(6) => component.hash = Some(reader.text(Part::ComponentHash)?),
-                Label::Number(7) => {
+                Label::Number(MEASUREMENT_HASH) => {
+                    component.hash = Some(reader.text(Part::ComponentHash)?)
+                }
+                Label::Number(LIVE_ACTIVATION) => {
                     component.live_activation = Some(reader.boolean(Part::ComponentActivation)?);
                 }
-                Label::Number(8) => {
-                    let whole = reader.rest();
+                Label::Number(COUNTERSIGNERS) => {
+                    let ids = reader.rest();
                     for _ in 0..reader.array(Part::ComponentCountersigners)? {
                         reader.bytes(Part::ComponentCountersigners)?;
                     }
-                    let size = reader.offset().saturating_sub(whole.at);
-                    component.countersigners = whole.bytes.get(..size);
+                    component.countersigners = Some(reader.since(ids));
                 }
                 _ => drop(reader.item()?),
             }
         }
-        let missing = |part| Error::at(ErrorKind::Missing(part), at);
+        let missing = |part| Error::at(ErrorKind::Missing(part), whole.at);
+        component.encoded = reader.since(whole);
         component.measurement = measurement.ok_or(missing(Part::ComponentMeasurement))?;
         component.signer_id = signer_id.ok_or(missing(Part::ComponentSigner))?;
         Ok(component)
