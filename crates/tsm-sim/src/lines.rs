@@ -5,6 +5,9 @@ use core::fmt;
 
 use tsm_core::hex;
 
+#[cfg(test)]
+pub(crate) mod laws;
+
 /// Why a state cannot be loaded.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct LoadError {

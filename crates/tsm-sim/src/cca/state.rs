@@ -134,6 +134,7 @@ fn number<N: str::FromStr + fmt::Display>(word: &str) -> Option<N> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::lines::laws::Saved;
 
     fn lived_in(hash: Algorithm) -> Monitor<Platform> {
         let platform = Platform::new("state")
@@ -148,51 +149,22 @@ mod tests {
         Monitor::with_realm(realm.with_personalization([9; 64])).with_attester(platform)
     }
 
+    const SAVED: Saved<Monitor<Platform>> =
+        Saved { save: |monitor| monitor.save(), load: |state| Monitor::load(state) };
+
     #[test]
-    fn there_and_back() {
+    fn laws_of_saved_states() {
         for hash in [Algorithm::Sha256, Algorithm::Sha384, Algorithm::Sha512] {
             let new = Monitor::with_realm(RealmState::new(hash).unwrap());
-            for monitor in [lived_in(hash), new.with_attester(Platform::new(""))] {
-                let state = monitor.save();
-                assert!(state.starts_with(b"SIMULATED ") && state.is_ascii());
-                assert_eq!(Monitor::load(&state), Ok(monitor));
-            }
-        }
-    }
-
-    #[test]
-    fn every_truncation_is_refused() {
-        let state = lived_in(Algorithm::Sha256).save();
-        for end in 0..state.len() {
-            let error = Monitor::load(&state[..end]).unwrap_err();
-            let expected = match error.line {
-                1 => LoadErrorKind::NotSimulated,
-                2 => LoadErrorKind::Format,
-                _ => LoadErrorKind::Length,
-            };
-            assert_eq!(error.kind, expected, "cut at {end}");
-        }
-    }
-
-    /// Whatever a changed byte does, a state that loads says again what it said.
-    #[test]
-    fn no_changed_byte_panics_or_is_lost() {
-        let state = lived_in(Algorithm::Sha384).save();
-        for at in 0..state.len() {
-            for byte in [b'\n', b' ', b'0', b'f', b'F', 0, 0xFF, state[at] ^ 1, state[at] ^ 0x20] {
-                let mut changed = state.clone();
-                changed[at] = byte;
-                if let Ok(monitor) = Monitor::load(&changed) {
-                    assert_eq!(monitor.save(), changed);
-                }
-            }
+            SAVED.there_and_back(&new.with_attester(Platform::new("")));
+            SAVED.laws(&lived_in(hash));
         }
     }
 
     #[test]
     fn refusals() {
         let state = String::from_utf8(lived_in(Algorithm::Sha256).save()).unwrap();
-        for (from, to, kind, line) in [
+        let cases = [
             ("SIMULATED realm", "A realm", LoadErrorKind::NotSimulated, 1),
             ("format 1", "format 2", LoadErrorKind::Format, 2),
             ("hash sha256", "hash sha1", LoadErrorKind::Unexpected, 3),
@@ -204,10 +176,7 @@ mod tests {
             ("rem0 ", "rem0 00", LoadErrorKind::Size, 11),
             ("end\n", "ends\n", LoadErrorKind::Unexpected, 16),
             ("end\n", "end\n\n", LoadErrorKind::Length, 17),
-        ] {
-            let changed = state.replace(from, to);
-            let error = Monitor::load(changed.as_bytes()).unwrap_err();
-            assert_eq!(error, LoadError { kind, line }, "{changed}");
-        }
+        ];
+        SAVED.refused(&state, &cases);
     }
 }

@@ -112,6 +112,7 @@ impl Module {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::lines::laws::Saved;
 
     fn lived_in() -> Module {
         let cpu = Cpu::new("state").with_svn([7; 16]);
@@ -125,48 +126,19 @@ mod tests {
         module
     }
 
-    #[test]
-    fn there_and_back() {
-        for module in [lived_in(), Module::new(Cpu::new(""))] {
-            let state = module.save();
-            assert!(state.starts_with(b"SIMULATED ") && state.is_ascii());
-            assert_eq!(Module::load(&state), Ok(module));
-        }
-    }
+    const SAVED: Saved<Module> =
+        Saved { save: |module| module.save(), load: |state| Module::load(state) };
 
     #[test]
-    fn every_truncation_is_refused() {
-        let state = lived_in().save();
-        for end in 0..state.len() {
-            let error = Module::load(&state[..end]).unwrap_err();
-            let expected = match error.line {
-                1 => LoadErrorKind::NotSimulated,
-                2 => LoadErrorKind::Format,
-                _ => LoadErrorKind::Length,
-            };
-            assert_eq!(error.kind, expected, "cut at {end}");
-        }
-    }
-
-    /// Whatever a changed byte does, a state that loads says again what it said.
-    #[test]
-    fn no_changed_byte_panics_or_is_lost() {
-        let state = lived_in().save();
-        for at in 0..state.len() {
-            for byte in [b'\n', b' ', b'0', b'f', b'F', 0, 0xFF, state[at] ^ 1, state[at] ^ 0x20] {
-                let mut changed = state.clone();
-                changed[at] = byte;
-                if let Ok(module) = Module::load(&changed) {
-                    assert_eq!(module.save(), changed);
-                }
-            }
-        }
+    fn laws_of_saved_states() {
+        SAVED.there_and_back(&Module::new(Cpu::new("")));
+        SAVED.laws(&lived_in());
     }
 
     #[test]
     fn refusals() {
         let state = String::from_utf8(lived_in().save()).unwrap();
-        for (from, to, kind, line) in [
+        let cases = [
             ("SIMULATED TDX", "A TDX", LoadErrorKind::NotSimulated, 1),
             ("format 1", "format 2", LoadErrorKind::Format, 2),
             ("address-width 52", "address-width 51", LoadErrorKind::Unexpected, 3),
@@ -174,10 +146,7 @@ mod tests {
             ("mrowner ", "mrowners ", LoadErrorKind::Unexpected, 11),
             ("end\n", "ends\n", LoadErrorKind::Unexpected, 18),
             ("end\n", "end\n\n", LoadErrorKind::Length, 19),
-        ] {
-            let changed = state.replace(from, to);
-            let error = Module::load(changed.as_bytes()).unwrap_err();
-            assert_eq!(error, LoadError { kind, line }, "{changed}");
-        }
+        ];
+        SAVED.refused(&state, &cases);
     }
 }
