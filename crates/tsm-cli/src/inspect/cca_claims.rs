@@ -54,9 +54,11 @@ pub(super) fn platform<'b>(bytes: &'b [u8], token: &Token<'b>) -> Claims {
     }
     let mut components = Fields::new("Software components of the platform", bytes);
     add_components(&mut components, claims.components());
-    for (number, label, value) in unknown_entries(at(2399)) {
-        let what = format!("label {label} of component {number}");
-        unknown(&mut components, bytes, format!("label {label}"), value, what, &mut findings);
+    for (component, number) in claims.components().zip(1..) {
+        for (label, value) in component.others() {
+            let what = format!("label {label} of component {number}");
+            unknown(&mut components, bytes, format!("label {label}"), value, what, &mut findings);
+        }
     }
     let sections = [fields.section(), components.section()];
     Claims { sections: sections.map(in_order).into(), findings }
@@ -219,21 +221,6 @@ fn entries<'b>(decoder: &mut Decoder<'b>) -> Option<Vec<(Label<'b>, &'b [u8])>> 
     (0..count).map(entry).collect()
 }
 
-/// The entries that are no component's, with the component's number, from one on.
-fn unknown_entries(components: &[u8]) -> Vec<(u64, Label<'_>, &[u8])> {
-    let mut decoder = Decoder::new(components);
-    let count = decoder.array().ok().flatten().unwrap_or_default();
-    let mut unknown = Vec::new();
-    for number in 1..=count {
-        for (label, value) in entries(&mut decoder).unwrap_or_default() {
-            if !matches!(label, Label::Number(1 | 2 | 4..=8)) {
-                unknown.push((number, label, value));
-            }
-        }
-    }
-    unknown
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -245,9 +232,5 @@ mod tests {
         assert_eq!(value(map, 10), b"\x41\x07");
         assert_eq!(value(map, 1), b"");
         assert_eq!(value(b"\xa1", 1), b"");
-        let components = b"\x82\xa2\x01\x61x\x03\x07\xa1\x61a\x05";
-        let unknown = unknown_entries(components);
-        let expected = [(1, Label::Number(3), &b"\x07"[..]), (2, Label::Text("a"), &b"\x05"[..])];
-        assert_eq!(unknown, expected);
     }
 }
