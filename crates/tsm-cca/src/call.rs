@@ -7,13 +7,14 @@
 //! gets its intermediate physical address.
 
 use tsm_core::Digest;
+use tsm_core::index::RemIndex;
 
 use crate::address::{GuestPhysical, SharedBit};
 use crate::buffer::{Challenge, Granule, HostCall};
 use crate::bytes::copy;
 use crate::error::{Error, ErrorKind};
 use crate::function::{Function, Version};
-use crate::rem::{MeasurementIndex, RemIndex};
+use crate::measurement::MeasurementIndex;
 use crate::status::Status;
 
 /// Something that answers RSI calls: the instruction (`Hardware`), a monitor in software, a
@@ -151,7 +152,8 @@ impl<'b> Call<'b> {
     /// measured.
     #[must_use]
     pub fn measurement_extend(index: RemIndex, digest: &Digest) -> Self {
-        let mut call = Self::new(Function::MEASUREMENT_EXTEND, index.measurement().number());
+        let mut call =
+            Self::new(Function::MEASUREMENT_EXTEND, MeasurementIndex::of(index).number());
         let [_, _, size, words @ ..] = &mut call.registers.x;
         *size = u64::try_from(digest.as_bytes().len()).unwrap_or(0);
         load(words, digest.as_bytes());

@@ -63,9 +63,9 @@ mod error;
 mod function;
 #[cfg(target_arch = "aarch64")]
 mod hardware;
+mod measurement;
 mod provider;
 mod realm;
-mod rem;
 mod rule;
 mod status;
 #[cfg(test)]
@@ -82,8 +82,9 @@ pub use error::{Error, ErrorKind};
 pub use function::{Function, Version, Versions};
 #[cfg(target_arch = "aarch64")]
 pub use hardware::Hardware;
+pub use measurement::MeasurementIndex;
 pub use provider::{CcaProvider, RulePolicy};
 pub use realm::Realm;
-pub use rem::{MeasurementIndex, RemIndex, RemSet};
 pub use rule::RemRule;
 pub use status::Status;
+pub use tsm_core::index::{RemIndex, RemSet};

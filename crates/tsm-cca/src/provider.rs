@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! The registers of a realm as a provider of the core.
 
+use tsm_core::index::{RemIndex, RemSet};
 use tsm_core::provider::{Provider, Reporter, check_extend, check_read};
 use tsm_core::{
     Algorithm, Banks, Digest, ErrorKind as Refusal, Initial, Powers, Presentation, Register,
@@ -12,8 +13,8 @@ use crate::bytes::copy;
 use crate::call::Smc;
 use crate::config::HashId;
 use crate::error::{Error, ErrorKind};
+use crate::measurement::MeasurementIndex;
 use crate::realm::Realm;
-use crate::rem::{MeasurementIndex, RemIndex, RemSet};
 use crate::rule::RemRule;
 
 /// The registers of a realm: provider `cca`.
@@ -263,7 +264,7 @@ impl<S: Smc> Provider for CcaProvider<'_, S> {
                 return Ok(());
             }
             Source::Rim => MeasurementIndex::RIM,
-            Source::Rem(index) => index.measurement(),
+            Source::Rem(index) => MeasurementIndex::of(index),
         };
         // As many bytes as the hash has.
         self.realm.read(index, out)

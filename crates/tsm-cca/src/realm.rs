@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! The realm this program runs in: calls made, decoded and repeated.
 
+use tsm_core::index::RemIndex;
 use tsm_core::{Algorithm, Digest, ErrorKind as Refusal};
 
 use crate::address::SharedBit;
@@ -10,7 +11,7 @@ use crate::call::{Call, Registers, Smc};
 use crate::config::RealmConfig;
 use crate::error::{Error, ErrorKind};
 use crate::function::{Version, Versions};
-use crate::rem::{MeasurementIndex, RemIndex};
+use crate::measurement::MeasurementIndex;
 use crate::rule::{RemRule, Trial};
 use crate::status::Status;
 
@@ -156,9 +157,9 @@ impl<S: Smc> Realm<S> {
         // A granule is large enough.
         let trial = Trial::new(digest, granule.as_bytes_mut());
         let mut trial = trial.ok_or(Refusal::WrongSize)?;
-        self.read(index.measurement(), trial.before_mut())?;
+        self.read(index.into(), trial.before_mut())?;
         self.extend(index, digest)?;
-        match self.read(index.measurement(), trial.after_mut()).map_err(|error| error.kind()) {
+        match self.read(index.into(), trial.after_mut()).map_err(|error| error.kind()) {
             Ok(()) => trial.rule().ok_or(Error::new(ErrorKind::RuleUnknown)),
             Err(ErrorKind::Monitor(status)) => Err(Error::new(ErrorKind::InDoubt(status))),
             Err(_) => Err(Error::new(ErrorKind::RuleUnknown)),

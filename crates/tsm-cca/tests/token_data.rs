@@ -12,7 +12,7 @@ use tsm_cca::token::{
     PlatformClaims, PlatformProfile, RealmClaims, RealmProfile, Rules, Sign1, SignatureAlgorithm,
     Token, profile,
 };
-use tsm_cca::{ErrorKind, RemIndex};
+use tsm_cca::{ErrorKind, MeasurementIndex, RemIndex};
 use tsm_core::{Algorithm, Digest};
 
 const LENIENT: Rules = Rules { hash_sizes: HashSizes::Any, ..Rules::STRICT };
@@ -88,7 +88,7 @@ fn minted() {
             let mut value = Digest::zeros(hash);
             for event in minted["events"].as_array().unwrap() {
                 if event["rem"] == index.number() {
-                    assert_eq!(event["rsi_index"], index.measurement().number());
+                    assert_eq!(event["rsi_index"], MeasurementIndex::of(index).number());
                     let event = event["event"].as_str().unwrap().as_bytes();
                     value.extend(&hash.hash(event)).unwrap();
                 }

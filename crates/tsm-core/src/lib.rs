@@ -27,6 +27,7 @@
 //!
 //! - [`Register`] describes a register: banks, powers, where it starts. [`kernel`] converts to and
 //!   from the kernel's structures.
+//! - [`index`] has the registers that firmware and platforms number, and the map between the numbers.
 //! - [`Provider`] is the trait between registers and everything that uses them; adapters implement
 //!   it. [`Cached`], [`Logged`] and [`VirtualRegisters`] wrap any provider and are providers again.
 //! - [`log`] is the record log: records are lines, hashed in their entirety, and the layer that keeps
@@ -98,6 +99,7 @@ mod bytes;
 pub mod cached;
 mod digest;
 pub mod hex;
+pub mod index;
 pub mod kernel;
 pub mod log;
 mod logged;

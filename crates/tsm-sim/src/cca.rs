@@ -20,7 +20,7 @@
 //! let hash = Algorithm::Sha256;
 //! let mut realm = Realm::open(Monitor::new())?;
 //! realm.extend(RemIndex::REM3, &hash.hash(b"event"))?;
-//! assert!(!realm.measurement(RemIndex::REM3.measurement(), hash)?.is_zeros());
+//! assert!(!realm.measurement(RemIndex::REM3.into(), hash)?.is_zeros());
 //! # Ok(())
 //! # }
 //! ```

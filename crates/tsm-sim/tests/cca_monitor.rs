@@ -94,7 +94,7 @@ fn words(bytes: &[u8]) -> Vec<u64> {
 fn extended(rule: RemRule, start: &Digest, data: &[Vec<u8>]) -> Digest {
     let hash = start.algorithm();
     let mut state = realm(hash);
-    state.set_value(RemIndex::REM2.measurement(), *start).unwrap();
+    state.set_value(RemIndex::REM2.into(), *start).unwrap();
     let quirks = Quirks { rule, ..Quirks::NONE };
     let mut guest = Guest::new(Monitor::with_realm(state.clone()).with_quirks(quirks));
     let mut adapter = Realm::open(Monitor::with_realm(state).with_quirks(quirks)).unwrap();
@@ -112,7 +112,7 @@ fn extended(rule: RemRule, start: &Digest, data: &[Vec<u8>]) -> Digest {
     assert!(bytes[hash.size()..].iter().all(|&byte| byte == 0));
     let value = Digest::from_bytes(hash, &bytes[..hash.size()]).unwrap();
     if digests {
-        let by_adapter = adapter.measurement(RemIndex::REM2.measurement(), hash).unwrap();
+        let by_adapter = adapter.measurement(RemIndex::REM2.into(), hash).unwrap();
         assert_eq!(by_adapter, value);
     }
     value

@@ -208,7 +208,7 @@ fn of_one_moment() {
     let monitor = Monitor::new().with_attester(Platform::new("moment")).with_quirks(quirks);
     let mut realm = Realm::open(monitor).unwrap();
     realm.extend(RemIndex::REM0, &hash.hash(b"before")).unwrap();
-    let expected = realm.measurement(RemIndex::REM0.measurement(), hash).unwrap();
+    let expected = realm.measurement(RemIndex::REM0.into(), hash).unwrap();
     assert!(realm.attest(&Challenge::new([1; 64])).is_ok());
     realm.extend(RemIndex::REM0, &hash.hash(b"after")).unwrap();
     let mut bytes = Vec::new();

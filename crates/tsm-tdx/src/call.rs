@@ -6,11 +6,12 @@
 //! implemented without `unsafe`: a module in software reads and writes the buffers as slices, the
 //! instruction gets their guest-physical addresses.
 
+use tsm_core::index::RtmrIndex;
+
 use crate::address::{GuestPhysical, SharedBit};
 use crate::buffer::{ExtendBuffer, MacBuffer, ReportBuffer, ReportData};
 use crate::error::{Error, ErrorKind};
-use crate::leaf::{FieldId, Leaf, VMCALL_REGISTERS, VMCALL_STANDARD, VmcallFunction};
-use crate::rtmr::RtmrIndex;
+use crate::leaf::{FieldId, Leaf, VMCALL_REGISTERS, VMCALL_STANDARD, VmcallFunction, word};
 use crate::status::{OperandId, Status};
 
 /// Something that answers TDCALLs: the instruction (`Hardware`), a module in software, a recording.
@@ -188,7 +189,7 @@ impl<'b> Call<'b> {
     #[must_use]
     pub const fn rtmr_extend(buffer: &'b ExtendBuffer, index: RtmrIndex) -> Self {
         let mut call = Self::new(Leaf::MR_RTMR_EXTEND);
-        call.registers.rdx = index.word(1);
+        call.registers.rdx = word(index);
         call.reading(AddressRegister::Rcx, 64, buffer.as_bytes())
     }
 

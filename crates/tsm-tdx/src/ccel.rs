@@ -7,15 +7,14 @@
 //!
 //! Source: ACPI 6.5, section 5.2.34; UEFI 2.10, section 38.
 
+use tsm_core::index::RtmrIndex;
 use tsm_core::{Algorithm, Digest};
-use tsm_eventlog::registers::CcMrIndex;
 use tsm_eventlog::tcg::{CcType, CcelTable, EventType, NewEvent, NewHeader, Writer};
 
 use crate::address::GuestPhysical;
 use crate::buffer::ExtendBuffer;
 use crate::call::Tdcall;
 use crate::error::{Error, ErrorKind};
-use crate::rtmr::RtmrIndex;
 use crate::td::Td;
 
 /// Where the log is.
@@ -116,7 +115,7 @@ impl<'b> Ccel<'b> {
         event_type: EventType,
         data: &[u8],
     ) -> Result<(), Error> {
-        let number = CcMrIndex::from(index).number();
+        let number = index.cc_mr().number();
         let extended = self
             .writer
             .measure_with(number, event_type, data, |digests| extend(td, index, digests));
@@ -138,7 +137,7 @@ impl<'b> Ccel<'b> {
         data: &[u8],
     ) -> Result<(), Error> {
         let digests = &[digest];
-        let event = NewEvent { index: CcMrIndex::from(index).number(), event_type, digests, data };
+        let event = NewEvent { index: index.cc_mr().number(), event_type, digests, data };
         self.writer.append_with(&event, || extend(td, index, digests)).map(drop)
     }
 

@@ -7,7 +7,7 @@
 
 use core::fmt;
 
-use crate::rtmr::RtmrIndex;
+use tsm_core::index::RtmrIndex;
 
 /// RAX of a TDCALL: leaf number in bits 15:0, version in bits 23:16, all else zero.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -110,7 +110,7 @@ impl FieldId {
     /// The first element of an RTMR.
     #[must_use]
     pub const fn rtmr(index: RtmrIndex) -> Self {
-        Self::RTMR.element(index.word(Self::WORDS))
+        Self::RTMR.element(word(index).wrapping_mul(Self::WORDS))
     }
 
     /// The element `n` places further on.
@@ -143,6 +143,12 @@ pub const VMCALL_REGISTERS: u64 = 0xFC00;
 
 /// R10 of a `TDG.VP.VMCALL` that follows the Guest-Host-Communication Interface.
 pub const VMCALL_STANDARD: u64 = 0;
+
+/// The number as an operand.
+pub(crate) const fn word(index: RtmrIndex) -> u64 {
+    let [low, ..] = index.number().to_le_bytes();
+    u64::from_le_bytes([low, 0, 0, 0, 0, 0, 0, 0])
+}
 
 #[cfg(test)]
 mod tests {

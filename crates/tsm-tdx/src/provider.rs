@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! The registers of a TD as a provider of the core.
 
+use tsm_core::index::{RtmrIndex, RtmrSet};
 use tsm_core::provider::{Provider, Reporter, check_extend, check_read};
 use tsm_core::{
     Algorithm, Banks, Digest, ErrorKind as Refusal, Initial, Powers, Presentation, Register,
@@ -14,7 +15,6 @@ use crate::error::{Error, ErrorKind};
 use crate::layout::{TEE_TDX, TdReportStruct};
 use crate::leaf::FieldId;
 use crate::quoting::{Clock, IdleQuote, Quoter, SharedMemory};
-use crate::rtmr::{RtmrIndex, RtmrSet};
 use crate::td::Td;
 
 /// The registers of a TD: provider `tdx`.

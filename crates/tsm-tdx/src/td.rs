@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! The calls that a TD makes of its module: decoded, checked, retried.
 
+use tsm_core::index::RtmrIndex;
+
 use crate::address::SharedBit;
 use crate::buffer::{ExtendBuffer, MacBuffer, ReportBuffer, ReportData};
 use crate::call::{Call, Registers, Tdcall};
 use crate::error::{Error, ErrorKind};
 use crate::layout::Attributes;
 use crate::leaf::FieldId;
-use crate::rtmr::RtmrIndex;
 use crate::status::{Status, StatusCode};
 
 /// What `TDG.VP.INFO` tells.

@@ -83,7 +83,6 @@ fn appended_events_replay() {
     let mut replay = Replay::<5>::new(Platform::Tdx, &[Algorithm::Sha384]).unwrap();
     for (index, value) in RtmrIndex::ALL.into_iter().zip(module.report.td_info.rtmrs) {
         let value = Digest::from_bytes(Algorithm::Sha384, &value).unwrap();
-        let index = tsm_eventlog::registers::RtmrIndex::from(index);
         replay.expect(RegisterIndex::Rtmr(index), value).unwrap();
     }
     let finished = replay.run(Log::open(&area).unwrap());

@@ -155,9 +155,9 @@ fn measurements() {
                 realm.extend(RemIndex::REM2, &hash.hash(event)).unwrap();
                 expected.extend(&hash.hash(event)).unwrap();
             }
-            let read = realm.measurement(RemIndex::REM2.measurement(), hash);
+            let read = realm.measurement(RemIndex::REM2.into(), hash);
             assert_eq!(read, Ok(expected), "{hash} {stale}");
-            let other = realm.measurement(RemIndex::REM3.measurement(), hash);
+            let other = realm.measurement(RemIndex::REM3.into(), hash);
             assert_eq!(other, Ok(Digest::zeros(hash)));
         }
     }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! The claims of a realm.
 
+use tsm_core::index::RemIndex;
 use tsm_core::{Algorithm, Digest};
 
 use super::cbor::{Label, Labels, Others, Placed, Reader};
@@ -9,7 +10,6 @@ use super::part::Part;
 use super::profile::{PROFILE, RealmProfile};
 use super::rules::{HashSizes, Rules};
 use crate::error::{Error, ErrorKind};
-use crate::rem::RemIndex;
 
 /// The claims of a realm token (DEN0137 1.0-rel0 and 2.0 beta, A7.2.3; TF-RMM). Where a comment says
 /// "2.0", the claim is mandatory there and optional in other profiles, which TF-RMM v0.8 and v0.9

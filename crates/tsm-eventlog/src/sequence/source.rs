@@ -178,6 +178,7 @@ pub(super) fn cel_register(register: RegisterIndex) -> Option<cel::Register> {
         RegisterIndex::Mrtd | RegisterIndex::Rtmr(_) => Platform::Tdx,
         RegisterIndex::Rim | RegisterIndex::Rem(_) => Platform::Cca,
         RegisterIndex::CcMr(_) => Platform::Cc,
+        _ => return None,
     };
     platform.number(register).map(cel::Register::CcMr)
 }

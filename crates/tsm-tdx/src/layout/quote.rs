@@ -12,13 +12,13 @@
 
 use core::mem::offset_of;
 
+use tsm_core::index::RtmrIndex;
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 
 use super::report::layout;
 use super::signature::SignatureData;
 use super::{Attributes, Cut, Findings, TEE_SGX, TEE_TDX, TeeTcbSvn, Xfam};
 use crate::error::{Error, ErrorKind};
-use crate::rtmr::RtmrIndex;
 
 /// QE vendor id of Intel.
 pub(super) const QE_VENDOR_INTEL: [u8; 16] = [

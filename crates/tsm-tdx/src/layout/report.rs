@@ -5,13 +5,13 @@ use core::fmt;
 use core::mem::offset_of;
 use core::ops::Deref;
 
+use tsm_core::index::RtmrIndex;
 use tsm_core::{Algorithm, Digest};
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 
 use super::{Attributes, Findings, TEE_TDX, Xfam};
 use crate::bytes::copy;
 use crate::error::{Error, ErrorKind};
-use crate::rtmr::RtmrIndex;
 
 macro_rules! layout {
     ($(#[$doc:meta])* $name:ident, $size:literal: $($(#[$field_doc:meta])* $field:ident: $type:ty = $offset:literal;)*) => {
