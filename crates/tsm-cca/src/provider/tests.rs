@@ -1,12 +1,16 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! The provider on a monitor that behaves, and on some that do not.
 
+use tsm_core::log::{Limits, RecordLog, SliceStorage};
+use tsm_core::replay::verify;
 use tsm_sim::contract::check_contract;
 
 use super::*;
+use crate::buffer::HostCall;
+use crate::call::{Call, Registers};
 use crate::function::Function;
 use crate::status::Status;
-use crate::testing::{Monitor, status};
+use crate::testing::{Monitor, answer, status};
 
 const HASHES: [Algorithm; 3] = [Algorithm::Sha256, Algorithm::Sha384, Algorithm::Sha512];
 
@@ -198,6 +202,83 @@ fn the_check_is_made_again() {
     assert_eq!(provider.realm_mut().smc().count(Function::MEASUREMENT_EXTEND), 0);
     assert_eq!(provider.extend(rem(RemIndex::REM1), &digest), Ok(()));
     assert_eq!(provider.rule(), Some(RemRule::Unpadded));
+}
+
+/// A monitor that once says something unheard of about an extension, made or not.
+struct Doubtful {
+    monitor: Monitor,
+    /// Extensions before that.
+    left: u32,
+    made: bool,
+}
+
+impl Smc for Doubtful {
+    fn call(&mut self, call: Call<'_>) -> Result<Registers, Error> {
+        let extends = call.function() == Function::MEASUREMENT_EXTEND;
+        if extends && self.left == 0 {
+            self.left = u32::MAX;
+            if self.made {
+                self.monitor.call(call)?;
+            }
+            return Ok(status(Status(0x77)));
+        }
+        self.left -= u32::from(extends);
+        self.monitor.call(call)
+    }
+}
+
+/// Whether an extension in doubt took place or not, no one is made twice, and the log explains the
+/// register when it has captured it. The first extension is one that is checked.
+#[test]
+fn a_log_goes_on_after_doubt() {
+    for hash in HASHES {
+        for (left, made) in [(0, false), (0, true), (1, false), (1, true), (2, false), (2, true)] {
+            let monitor = Doubtful { monitor: Monitor::new(hash), left, made };
+            let (mut granule, realm) = (Granule::new(), Realm::open(monitor).unwrap());
+            let mut provider = CcaProvider::open(realm, &mut granule, RemSet::ALL).unwrap();
+            let (rem3, mut page) = (rem(RemIndex::REM3), [0; 4096]);
+            let mut log = RecordLog::new(SliceStorage::new(&mut page), Limits::DEFAULT);
+            let failed = (0..3).filter(|_| log.append(&mut provider, rem3, b"event").is_err());
+            assert_eq!(failed.count(), 1, "{hash} {left} {made}");
+            let calls = provider.realm_mut().smc().monitor.count(Function::MEASUREMENT_EXTEND);
+            // A capture at the beginning and one after the doubt, which fails itself if `left` is 0.
+            assert_eq!(calls, if left == 0 { 3 } else { 4 } + usize::from(made), "{left} {made}");
+            let value = provider.value(rem3, hash).unwrap();
+            let log = log.storage().as_bytes();
+            let start = [Digest::zeros(hash)];
+            let verified = verify(log, &start, &[value], Limits::DEFAULT, &mut ()).unwrap();
+            // One that was made is a gap that nothing explains.
+            assert_eq!(verified.holds(), Some(!made), "{left} {made}");
+            assert_eq!(verified.trusted().last().unwrap().bytes(), b"event");
+        }
+    }
+}
+
+/// What the host makes of a structure is in that structure, and nowhere else.
+#[test]
+fn hosts_change_nothing_else() {
+    let monitor = Monitor::new(Algorithm::Sha256).hooked(|call| {
+        (call.function() == Function::HOST_CALL).then(|| {
+            call.written().unwrap().fill(0xEE);
+            answer(0, &[u64::MAX; 10])
+        })
+    });
+    let mut granule = Granule::new();
+    let mut provider = open(monitor, &mut granule);
+    provider.extend(rem(RemIndex::REM3), &[Algorithm::Sha256.hash(b"event")]).unwrap();
+    let said = |provider: &mut CcaProvider<'_, Monitor>| {
+        let mut personalization = [0; 64];
+        let rpv = provider.find("rpv").unwrap();
+        provider.read(rpv, None, &mut personalization).unwrap();
+        let hash = provider.hash();
+        let value = provider.value(rem(RemIndex::REM3), hash).unwrap();
+        (hash, provider.rule(), provider.realm_mut().version(), personalization, value)
+    };
+    let before = said(&mut provider);
+    let mut structure = HostCall::new(1);
+    provider.realm_mut().host_call(&mut structure).unwrap();
+    assert_eq!(structure.as_bytes(), &[0xEE; HostCall::SIZE]);
+    assert_eq!(said(&mut provider), before);
 }
 
 #[test]
