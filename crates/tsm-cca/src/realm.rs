@@ -10,7 +10,7 @@ use crate::buffer::{Challenge, Granule, HostCall};
 use crate::call::{Call, Registers, Smc};
 use crate::config::RealmConfig;
 use crate::error::{Error, ErrorKind};
-use crate::function::{Version, Versions};
+use crate::function::{Function, Version, Versions};
 use crate::measurement::MeasurementIndex;
 use crate::rule::{RemRule, Trial};
 use crate::status::Status;
@@ -69,7 +69,8 @@ impl<S: Smc> Realm<S> {
     ///
     /// [`ErrorKind::Monitor`]; the call's.
     pub fn features(&mut self, index: u64) -> Result<u64, Error> {
-        self.done(Call::features(index)).map(|after| after.pair().0)
+        let answer = self.call(Call::features(index));
+        done(&answer, Function::FEATURES).map(|after| after.pair().0)
     }
 
     /// The realm's configuration. `granule` is overwritten.
@@ -82,7 +83,7 @@ impl<S: Smc> Realm<S> {
     pub fn config(&mut self, granule: &mut Granule) -> Result<RealmConfig, Error> {
         // The RMM leaves what it does not know as it was.
         granule.as_bytes_mut().fill(0);
-        self.done(Call::realm_config(granule))?;
+        done(&self.call(Call::realm_config(granule)), Function::REALM_CONFIG)?;
         let config = RealmConfig::parse(granule.as_bytes())?;
         self.bit = config.shared_bit();
         Ok(config)
@@ -173,8 +174,9 @@ impl<S: Smc> Realm<S> {
     ///
     /// [`ErrorKind::Monitor`]; the call's.
     pub fn attest(&mut self, challenge: &Challenge) -> Result<Attestation<'_, S>, Error> {
-        let after = self.done(Call::attestation_token_init(challenge))?;
-        Ok(Attestation::new(self, after.pair().0))
+        let answer = self.call(Call::attestation_token_init(challenge));
+        let (upper_bound, _) = done(&answer, Function::ATTESTATION_TOKEN_INIT)?.pair();
+        Ok(Attestation::new(self, upper_bound))
     }
 
     /// Makes a token in `out` and returns its size in bytes. `granule` is what the RMM writes to.
@@ -209,7 +211,7 @@ impl<S: Smc> Realm<S> {
     ///
     /// [`ErrorKind::Monitor`]; the call's.
     pub fn host_call(&mut self, host_call: &mut HostCall) -> Result<(), Error> {
-        self.done(Call::host_call(host_call)).map(drop)
+        done(&self.call(Call::host_call(host_call)), Function::HOST_CALL).map(drop)
     }
 
     /// What makes the calls.
@@ -228,12 +230,8 @@ impl<S: Smc> Realm<S> {
     /// caller does with the value.
     #[inline(never)]
     pub(crate) fn read(&mut self, index: MeasurementIndex, out: &mut [u8]) -> Result<(), Error> {
-        // By reference: what `?` takes out of the answer would lie on the stack once more.
-        match &self.done(Call::measurement_read(index)) {
-            Ok(after) => after.copy_value(out),
-            Err(error) => return Err(*error),
-        }
-        Ok(())
+        let answer = self.call(Call::measurement_read(index));
+        done(&answer, Function::MEASUREMENT_READ).map(|after| after.copy_value(out))
     }
 
     /// Makes a call as it is, with the guard against shared memory.
@@ -242,19 +240,6 @@ impl<S: Smc> Realm<S> {
             call.refuse(bit);
         }
         self.smc.call(call)
-    }
-
-    /// Makes a call that has no other good end than `SUCCESS`.
-    fn done(&mut self, call: Call<'_>) -> Result<Registers, Error> {
-        let function = call.function();
-        // One value from here to the caller, which need not be copied.
-        let mut answer = self.call(call);
-        if let Ok(after) = &answer
-            && after.status() != Status::SUCCESS
-        {
-            answer = Err(Error::of(ErrorKind::Monitor(after.status()), function));
-        }
-        answer
     }
 
     /// Asks for a revision: `Ok` inside if there is that one, else what there is.
@@ -271,6 +256,16 @@ impl<S: Smc> Realm<S> {
             Status::NOT_SUPPORTED => Err(Error::of(ErrorKind::NotARealm, function)),
             status => Err(Error::of(ErrorKind::Monitor(status), function)),
         }
+    }
+}
+
+/// The registers after a call that has no other good end than `SUCCESS`. By reference: whatever moves
+/// an answer has it on the stack twice.
+fn done(answer: &Result<Registers, Error>, function: Function) -> Result<&Registers, Error> {
+    match answer {
+        Ok(after) if after.status() == Status::SUCCESS => Ok(after),
+        Ok(after) => Err(Error::of(ErrorKind::Monitor(after.status()), function)),
+        Err(error) => Err(*error),
     }
 }
 
