@@ -274,12 +274,17 @@ impl<'b> Call<'b> {
     }
 }
 
-/// Fills registers from memory: byte 0 is the lowest of the first register.
+/// Fills registers from memory: byte 0 is the lowest of the first register. Zeros follow a last word
+/// that is not whole.
 fn load(registers: &mut [u64; 8], memory: &[u8]) {
-    for (register, bytes) in registers.iter_mut().zip(memory.chunks(8)) {
+    let (words, tail) = memory.as_chunks();
+    for (register, word) in registers.iter_mut().zip(words) {
+        *register = u64::from_le_bytes(*word);
+    }
+    if let Some(last) = registers.get_mut(words.len()) {
         let mut word = [0; 8];
-        copy(bytes, &mut word);
-        *register = u64::from_le_bytes(word);
+        copy(tail, &mut word);
+        *last = u64::from_le_bytes(word);
     }
 }
 

@@ -125,7 +125,6 @@ impl<S: Smc> Realm<S> {
     ///
     /// [`ErrorKind::Monitor`] if nothing was done; [`ErrorKind::InDoubt`] for a status of which that
     /// is not known; the call's.
-    #[inline(never)]
     pub fn extend(&mut self, index: RemIndex, digest: &Digest) -> Result<(), Error> {
         let call = Call::measurement_extend(index, digest);
         let function = call.function();
