@@ -3,12 +3,11 @@
 //! that was thought of for each format.
 //!
 //! Twice the input may take two and a half times as long; four times would be quadratic. The best of
-//! several tries counts, so that a busy machine does not matter.
+//! several tries counts, and only this thread's own work, so that a busy machine does not matter.
 
 mod common;
 
 use core::time::Duration;
-use std::time::Instant;
 
 use common::any::{Kind, read, replay};
 use common::tcg::{SIGNATURE, event, header, header_for, sha1_event};
@@ -18,11 +17,12 @@ use tsm_eventlog::detect;
 use tsm_eventlog::ima::{Endian, Layout};
 use tsm_eventlog::registers::{PcrIndex, Platform};
 use tsm_eventlog::tcg;
+use tsm_test_support::thread_time;
 
 fn time(work: impl FnOnce()) -> Duration {
-    let begin = Instant::now();
+    let begin = thread_time();
     work();
-    begin.elapsed()
+    thread_time().saturating_sub(begin)
 }
 
 /// Runs the work on more and more until it takes a while, then on that and on twice as much.

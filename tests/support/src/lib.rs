@@ -5,6 +5,7 @@
 //! not: it is looked for in `$TSM_TEST_DATA` or, beside the workspace, `../shared/data`. A test that
 //! finds none says so and is over, or fails if `CI=true`.
 
+use core::time::Duration;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
@@ -50,6 +51,24 @@ pub fn skipped(why: &str) {
     let note = format!("SKIPPED: {name}: {why}\n");
     // Not `eprintln!`: the test harness shows what that prints only where a test fails.
     let _ = std::io::stderr().write_all(note.as_bytes());
+}
+
+/// How long the processor has worked for this thread: what others do on a busy machine does not count.
+/// Where there is no such clock, the time since the first call.
+#[must_use]
+pub fn thread_time() -> Duration {
+    #[cfg(unix)]
+    {
+        let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
+        Duration::try_from(time).unwrap_or_default()
+    }
+    #[cfg(not(unix))]
+    {
+        use std::sync::OnceLock;
+        use std::time::Instant;
+        static START: OnceLock<Instant> = OnceLock::new();
+        START.get_or_init(Instant::now).elapsed()
+    }
 }
 
 /// Bytes as hexadecimal digits.
