@@ -195,6 +195,21 @@ impl<'g, S: Smc> CcaProvider<'g, S> {
             RulePolicy::Only(only) => only == rule || RemRule::agree(self.hash),
         }
     }
+
+    /// What is extended, and with what. Not inlined: the description would lie on the stack below
+    /// the extension.
+    #[inline(never)]
+    fn extended<'d>(
+        &self,
+        id: RegisterId,
+        digests: &'d [Digest],
+    ) -> Result<(RemIndex, &'d Digest), Refusal> {
+        check_extend(self.describe(id).as_ref(), digests)?;
+        match (ROWS.get(id.index()).map(|row| row.source), digests) {
+            (Some(Source::Rem(index)), [digest]) => Ok((index, digest)),
+            _ => Err(Refusal::InvalidInput),
+        }
+    }
 }
 
 /// A register and where its value is.
@@ -274,12 +289,7 @@ impl<S: Smc> Provider for CcaProvider<'_, S> {
     /// [`ErrorKind::RuleObserved`] if it took place by a rule that the policy excludes. From then on
     /// [`ErrorKind::RuleRefused`].
     fn extend(&mut self, id: RegisterId, digests: &[Digest]) -> Result<(), Error> {
-        check_extend(self.describe(id).as_ref(), digests)?;
-        let (Some(Source::Rem(index)), [digest]) =
-            (ROWS.get(id.index()).map(|row| row.source), digests)
-        else {
-            return Err(Refusal::InvalidInput.into());
-        };
+        let (index, digest) = self.extended(id, digests)?;
         match self.rule {
             Some(rule) if self.accepts(rule) => self.realm.extend(index, digest),
             Some(rule) => Err(Error::new(ErrorKind::RuleRefused(rule))),

@@ -125,6 +125,7 @@ impl<S: Smc> Realm<S> {
     ///
     /// [`ErrorKind::Monitor`] if nothing was done; [`ErrorKind::InDoubt`] for a status of which that
     /// is not known; the call's.
+    #[inline(never)] // The registers would lie on the stack below a check.
     pub fn extend(&mut self, index: RemIndex, digest: &Digest) -> Result<(), Error> {
         let call = Call::measurement_extend(index, digest);
         let function = call.function();
@@ -147,7 +148,6 @@ impl<S: Smc> Realm<S> {
     /// everything is of a kind that says so: [`ErrorKind::InDoubt`] if the value cannot be read,
     /// [`ErrorKind::RuleUnknown`] if no rule gives it. The latter also comes when another virtual
     /// processor extends the register meanwhile.
-    #[inline(never)]
     pub fn extend_checked(
         &mut self,
         index: RemIndex,
@@ -157,13 +157,20 @@ impl<S: Smc> Realm<S> {
         // A granule is large enough.
         let trial = Trial::new(digest, granule.as_bytes_mut());
         let mut trial = trial.ok_or(Refusal::WrongSize)?;
+        self.carry_out(index, &mut trial)?;
+        trial.rule().ok_or(Error::new(ErrorKind::RuleUnknown))
+    }
+
+    /// Reads, extends, reads again. Not inlined: the calls would lie on the stack below the hash by
+    /// which the rule is found out.
+    #[inline(never)]
+    fn carry_out(&mut self, index: RemIndex, trial: &mut Trial<'_>) -> Result<(), Error> {
         self.read(index.into(), trial.before_mut())?;
-        self.extend(index, digest)?;
-        match self.read(index.into(), trial.after_mut()).map_err(|error| error.kind()) {
-            Ok(()) => trial.rule().ok_or(Error::new(ErrorKind::RuleUnknown)),
-            Err(ErrorKind::Monitor(status)) => Err(Error::new(ErrorKind::InDoubt(status))),
-            Err(_) => Err(Error::new(ErrorKind::RuleUnknown)),
-        }
+        self.extend(index, trial.digest())?;
+        self.read(index.into(), trial.after_mut()).map_err(|error| match error.kind() {
+            ErrorKind::Monitor(status) => Error::new(ErrorKind::InDoubt(status)),
+            _ => Error::new(ErrorKind::RuleUnknown),
+        })
     }
 
     /// Begins a token over the measurements as they are now. One that was begun before and is not

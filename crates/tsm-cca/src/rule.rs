@@ -87,6 +87,11 @@ impl<'t> Trial<'t> {
         Some(Self { digest, input, after: rest.first_chunk_mut()? })
     }
 
+    /// What is extended with.
+    pub(crate) const fn digest(&self) -> &'t Digest {
+        self.digest
+    }
+
     /// The value before the extension, to be filled.
     pub(crate) fn before_mut(&mut self) -> &mut [u8] {
         self.input.get_mut(..self.digest.as_bytes().len()).unwrap_or_default()
@@ -97,14 +102,18 @@ impl<'t> Trial<'t> {
         self.after.get_mut(..self.digest.as_bytes().len()).unwrap_or_default()
     }
 
-    /// The rule that leads from one to the other; [`RemRule::Unpadded`] if both do.
+    /// The rule that leads from one to the other; [`RemRule::Unpadded`] if both do. Not inlined: the
+    /// hash would lie on the stack below calls.
+    #[inline(never)]
     pub(crate) fn rule(&mut self) -> Option<RemRule> {
-        [RemRule::Unpadded, RemRule::Padded].into_iter().find(|rule| {
-            let algorithm = self.digest.algorithm();
-            let input = rule.input(algorithm, self.digest.as_bytes(), self.input);
-            let hash = input.map(|input| algorithm.hash(input));
-            hash.is_some_and(|hash| self.after.starts_with(hash.as_bytes()))
-        })
+        let (algorithm, data) = (self.digest.algorithm(), self.digest.as_bytes());
+        for rule in [RemRule::Unpadded, RemRule::Padded] {
+            let input = rule.input(algorithm, data, self.input)?;
+            if self.after.starts_with(algorithm.hash(input).as_bytes()) {
+                return Some(rule);
+            }
+        }
+        None
     }
 }
 

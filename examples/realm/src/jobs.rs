@@ -27,7 +27,7 @@ pub(crate) const fn all<'m>() -> [Job<Machine<'m>>; 12] {
         Job { name: "detect", run: detect, budget: BUDGET },
         Job { name: "open", run: open, budget: BUDGET },
         Job { name: "read", run: read, budget: BUDGET },
-        Job { name: "extend-checked", run: extend_checked, budget: BUDGET },
+        Job { name: "append-checked", run: append_checked, budget: BUDGET },
         Job { name: "extend", run: extend, budget: BUDGET },
         Job { name: "append", run: append, budget: BUDGET },
         Job { name: "off-log", run: off_log, budget: BUDGET },
@@ -129,31 +129,25 @@ extern "C" fn read(machine: &mut Machine<'_>) -> bool {
         && is_zeros("rem3") == Some(true)
 }
 
-/// The first extension finds out how the monitor extends.
-extern "C" fn extend_checked(machine: &mut Machine<'_>) -> bool {
-    extend_rem3(machine)
+/// The first extension finds out how the monitor extends; here it is that of a capture.
+extern "C" fn append_checked(machine: &mut Machine<'_>) -> bool {
+    append_to_rem2(machine, b"boot.example/realm start version=0.1") == Some((true, 1))
         && machine.registers.as_ref().and_then(Cca::rule) == Some(RemRule::Unpadded)
 }
 
-/// The next one.
-extern "C" fn extend(machine: &mut Machine<'_>) -> bool {
-    extend_rem3(machine)
-}
-
 /// Extends rem3, of which no log knows yet.
-fn extend_rem3(machine: &mut Machine<'_>) -> bool {
+extern "C" fn extend(machine: &mut Machine<'_>) -> bool {
     let digest = machine.hash.hash(b"what firmware without a log measures");
     let Some(registers) = &mut machine.registers else { return false };
     said(registers.extend(Cca::rem(RemIndex::REM3), &[digest])).is_some()
 }
 
-/// Three records behind a capture.
+/// Two more records.
 extern "C" fn append(machine: &mut Machine<'_>) -> bool {
-    let lines = b"boot.example/realm start version=0.1\n\
-        boot.example/realm load payload sha256/\
+    let lines = b"boot.example/realm load payload sha256/\
         9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08\n\
         boot.example/realm command-line console=ttyAMA0";
-    append_to_rem2(machine, lines) == Some(3)
+    append_to_rem2(machine, lines) == Some((false, 2))
 }
 
 /// An extension that is no record.
@@ -165,14 +159,14 @@ extern "C" fn off_log(machine: &mut Machine<'_>) -> bool {
 
 /// A record behind another capture.
 extern "C" fn append_sync(machine: &mut Machine<'_>) -> bool {
-    append_to_rem2(machine, b"boot.example/realm ready") == Some(1)
+    append_to_rem2(machine, b"boot.example/realm ready") == Some((true, 1))
 }
 
-/// How many records there were, if they came behind a capture.
-fn append_to_rem2(machine: &mut Machine<'_>, lines: &[u8]) -> Option<u32> {
+/// Whether there was a capture, and how many records there were.
+fn append_to_rem2(machine: &mut Machine<'_>, lines: &[u8]) -> Option<(bool, u32)> {
     let registers = machine.registers.as_mut()?;
     let done = machine.rem2_log.append(registers, Cca::rem(RemIndex::REM2), lines).ok()?;
-    done.synced.then_some(done.records)
+    Some((done.synced, done.records))
 }
 
 /// Records of rem3 by way of the core's recorder.

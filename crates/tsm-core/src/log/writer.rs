@@ -133,15 +133,16 @@ impl<S: Storage> RecordLog<S> {
             Checked { first, several: false } => (first, &[][..]),
             Checked { several: true, .. } => (None, input),
         };
+        let mut digests = Values::zeros(banks);
         if !self.in_sync {
-            self.sync(provider, id, banks).map_err(Cause::at_start)?;
+            self.sync(provider, id, banks, &mut digests).map_err(Cause::at_start)?;
             done.synced = true;
         }
         let mut separator = !self.storage.is_empty();
         for (offset, line) in lines.0.into_iter().chain(input_lines(lines.1)) {
             let record = line.first() != Some(&b'#');
-            let extend = record.then_some(banks);
-            self.commit(provider, id, extend, separator, line).map_err(|cause| WriteError {
+            let extended = record.then_some(&mut digests);
+            self.commit(provider, id, extended, separator, line).map_err(|cause| WriteError {
                 cause,
                 record: done.records,
                 offset,
@@ -232,47 +233,65 @@ impl<S: Storage> RecordLog<S> {
         Ok(checked)
     }
 
-    /// Writes the `SYNC` record. Not inlined: its text would lie on the stack below every append.
-    #[inline(never)]
+    /// Writes the `SYNC` record. Part of an append, so that what each step needs lies beside the
+    /// others' on the stack and not below it.
+    #[inline(always)]
     fn sync<P: Provider>(
         &mut self,
         provider: &mut P,
         id: RegisterId,
         banks: Banks,
+        digests: &mut Values,
     ) -> core::result::Result<(), Cause<P::Error, S::Error>> {
-        let mut text = Text::new(b"SYNC");
-        capture(provider, id, banks, &mut text).map_err(Cause::Provider)?;
-        let separator = !self.storage.is_empty();
-        self.commit(provider, id, Some(banks), separator, text.as_bytes())?;
+        let mut capture = Capture { banks, values: [0; Capture::SIZE] };
+        capture.read(provider, id).map_err(Cause::Provider)?;
+        capture.write(|line| digests.hash(line));
+        self.extend(provider, id, digests)?;
+        let separator = separator(!self.storage.is_empty());
+        let storage = &mut self.storage;
+        let stored = capture.write(|line| storage.append(&[separator, line, b"\n"]));
+        stored.map_err(Cause::Storage)?;
         self.in_sync = true;
         Ok(())
     }
 
-    /// Extends `banks`, if any, with `line`, and stores it.
+    /// Extends the register with `line` if there is room for its digests, and stores it.
     fn commit<P: Provider>(
         &mut self,
         provider: &mut P,
         id: RegisterId,
-        banks: Option<Banks>,
-        separator: bool,
+        digests: Option<&mut Values>,
+        before: bool,
         line: &[u8],
     ) -> core::result::Result<(), Cause<P::Error, S::Error>> {
-        if let Some(banks) = banks {
-            let mut digests = Values::zeros(banks);
-            for digest in digests.as_mut() {
-                digest.algorithm().hash_to(line, digest.as_bytes_mut());
-            }
-            provider.extend(id, digests.as_ref()).map_err(|error| {
-                self.in_sync &= error.kind() != ErrorKind::StateUnknown;
-                Cause::Provider(error)
-            })?;
+        let is_record = digests.is_some();
+        if let Some(digests) = digests {
+            digests.hash(line);
+            self.extend(provider, id, digests)?;
         }
-        let separator: &[u8] = if separator { b"\n" } else { b"" };
-        self.storage.append(&[separator, line, b"\n"]).map_err(|error| {
-            self.in_sync &= banks.is_none();
+        self.storage.append(&[separator(before), line, b"\n"]).map_err(|error| {
+            self.in_sync &= !is_record;
             Cause::Storage(error)
         })
     }
+
+    #[inline]
+    fn extend<P: Provider>(
+        &mut self,
+        provider: &mut P,
+        id: RegisterId,
+        digests: &Values,
+    ) -> core::result::Result<(), Cause<P::Error, S::Error>> {
+        provider.extend(id, digests.as_ref()).map_err(|error| {
+            self.in_sync &= error.kind() != ErrorKind::StateUnknown;
+            Cause::Provider(error)
+        })
+    }
+}
+
+/// What stands before a line.
+const fn separator(is_there: bool) -> &'static [u8] {
+    if is_there { b"\n" } else { b"" }
 }
 
 /// What a call's input is.
@@ -283,22 +302,55 @@ struct Checked<'i> {
     several: bool,
 }
 
-/// The captures of a `SYNC` record. Not inlined: the values would lie on the stack below a hash.
-#[inline(never)]
-fn capture<P: Provider>(
-    provider: &mut P,
-    id: RegisterId,
+/// The values of a `SYNC` record, one behind the other.
+struct Capture {
     banks: Banks,
-    text: &mut Text,
-) -> core::result::Result<(), P::Error> {
-    for bank in banks.iter() {
-        let value = provider.value(id, bank)?;
-        text.push(b" ");
-        text.push(bank.name().as_bytes());
-        text.push(b"/");
-        text.push_hex(value.as_bytes());
+    values: [u8; Self::SIZE],
+}
+
+impl Capture {
+    /// Those of all algorithms.
+    #[allow(clippy::arithmetic_side_effects, reason = "evaluated at compile time")]
+    const SIZE: usize = {
+        let mut size = 0;
+        let mut rest = Algorithm::ALL;
+        while let [bank, others @ ..] = rest {
+            size += bank.size();
+            rest = others;
+        }
+        size
+    };
+
+    fn read<P: Provider>(
+        &mut self,
+        provider: &mut P,
+        id: RegisterId,
+    ) -> core::result::Result<(), P::Error> {
+        let mut free = self.values.as_mut_slice();
+        for bank in self.banks.iter() {
+            let (value, rest) = free.split_at_mut_checked(bank.size()).unwrap_or_default();
+            provider.read(id, Some(bank), value)?;
+            free = rest;
+        }
+        Ok(())
     }
-    Ok(())
+
+    /// Makes the record's line. Not inlined: it is longer than the values, and would lie on the stack
+    /// below the extension.
+    #[inline(never)]
+    fn write<T>(&self, then: impl FnOnce(&[u8]) -> T) -> T {
+        let mut text = Text::new(b"SYNC");
+        let mut values = self.values.as_slice();
+        for bank in self.banks.iter() {
+            let (value, rest) = values.split_at_checked(bank.size()).unwrap_or_default();
+            text.push(b" ");
+            text.push(bank.name().as_bytes());
+            text.push(b"/");
+            text.push_hex(value);
+            values = rest;
+        }
+        then(text.as_bytes())
+    }
 }
 
 /// The lines of an append with their offsets: trimmed, blank ones left out (section 2).
@@ -368,6 +420,13 @@ impl Values {
             len = len.saturating_add(1);
         }
         Self { values, len }
+    }
+
+    /// Sets them to the hashes of a line.
+    fn hash(&mut self, line: &[u8]) {
+        for digest in self.as_mut() {
+            digest.algorithm().hash_to(line, digest.as_bytes_mut());
+        }
     }
 
     fn as_ref(&self) -> &[Digest] {
