@@ -16,6 +16,7 @@
 //! host the authentication key; a new number would be refused for ever. So there are two moves: the
 //! same bytes again, or no key.
 
+use core::borrow::BorrowMut;
 use core::fmt;
 
 use zerocopy::FromBytes;
@@ -36,8 +37,9 @@ use crate::status::HostStatus;
 
 /// A key, its counter, and the channel to the firmware.
 ///
-/// It owns all the memory it works in, some 3 KB with AES in software: keep it in a `static` or
-/// wherever it stays. One call at a time; `&mut self` is the lock around the whole exchange.
+/// Its messages are in `M`: its own unless it was made [`within`](Self::within) other memory. Keep it in
+/// a `static` or wherever it stays: a move leaves a copy of the key. One call at a time; `&mut self` is
+/// the lock around the whole exchange.
 ///
 /// # Failures
 ///
@@ -47,12 +49,33 @@ use crate::status::HostStatus;
 /// answer ([`settle`](Self::settle)). Every other failure of an exchange is
 /// [`ErrorKind::Disabled`]: the key is erased, and all calls fail from then on with the same [`Cause`]. Errors about an answer that authenticated ([`ErrorKind::Message`],
 /// [`ErrorKind::NotAsAsked`]) leave the key as it was.
-pub struct GuestMessages<C> {
+pub struct GuestMessages<C, M = MessageMemory> {
     channel: C,
     wait: fn(u32) -> bool,
     state: State,
+    memory: M,
+}
+
+/// What a conversation's messages take: the sealed request, which may be sent again, and the response,
+/// some 1.5 KB. Nothing in it needs to be kept from one conversation to the next.
+pub struct MessageMemory {
     sealed: [u8; Header::SIZE + MAX_REQUEST],
     response: [u8; Header::SIZE + MAX_RESPONSE],
+}
+
+impl MessageMemory {
+    /// Memory without messages.
+    pub const EMPTY: Self = Self {
+        sealed: [0; Header::SIZE + MAX_REQUEST],
+        response: [0; Header::SIZE + MAX_RESPONSE],
+    };
+}
+
+impl fmt::Debug for MessageMemory {
+    /// Without messages.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MessageMemory").finish_non_exhaustive()
+    }
 }
 
 #[expect(
@@ -126,13 +149,21 @@ impl<C: GuestChannel> GuestMessages<C> {
     /// A conversation under `key`. Builds its schedule here.
     #[must_use]
     pub fn new(key: Vmpck, channel: C) -> Self {
+        Self::within(key, channel, MessageMemory::EMPTY)
+    }
+}
+
+impl<C: GuestChannel, M: BorrowMut<MessageMemory>> GuestMessages<C, M> {
+    /// A conversation under `key` with its messages in `memory`, a `&mut` for example, so that less is
+    /// moved about on a short stack.
+    #[must_use]
+    pub fn within(key: Vmpck, channel: C, memory: M) -> Self {
         let cipher = Cipher::new(key.key());
         Self {
             channel,
-            wait: |attempt| attempt < Self::DEFAULT_RETRIES,
+            wait: |attempt| attempt < GuestMessages::<C>::DEFAULT_RETRIES,
             state: State::Live(Live { key, cipher, sent: None }),
-            sealed: [0; Header::SIZE + MAX_REQUEST],
-            response: [0; Header::SIZE + MAX_RESPONSE],
+            memory,
         }
     }
 
@@ -189,7 +220,7 @@ impl<C: GuestChannel> GuestMessages<C> {
     pub fn derive_key(&mut self, request: &KeyRequest) -> Result<DerivedKey, Error> {
         self.ask(request)?;
         let key = DerivedKey::of(self.payload::<KeyRequest>());
-        self.response.zeroize();
+        self.memory.borrow_mut().response.zeroize();
         key
     }
 
@@ -214,7 +245,7 @@ impl<C: GuestChannel> GuestMessages<C> {
         let (size, response) = (sent.message_size(), sent.response);
         let _ = self.deliver(size, None)?;
         self.open(response)?;
-        self.response.zeroize();
+        self.memory.borrow_mut().response.zeroize();
         Ok(())
     }
 
@@ -328,8 +359,12 @@ impl<C: GuestChannel> GuestMessages<C> {
         let size = u16::try_from(asked.size).map_err(|_| Cause::Cipher)?;
         let mut header =
             Header::new(live.key.index(), sequence, asked.message_type, asked.version, size);
-        let (place, behind) =
-            self.sealed.split_first_chunk_mut::<{ Header::SIZE }>().ok_or(Cause::Cipher)?;
+        let (place, behind) = self
+            .memory
+            .borrow_mut()
+            .sealed
+            .split_first_chunk_mut::<{ Header::SIZE }>()
+            .ok_or(Cause::Cipher)?;
         copy(&asked.plain, behind);
         let payload = behind.get_mut(..asked.size).ok_or(Cause::Cipher)?;
         // From here on this number belongs to this message, whatever happens.
@@ -350,10 +385,11 @@ impl<C: GuestChannel> GuestMessages<C> {
         let mut attempt = 0_u32;
         loop {
             // Nothing of an earlier response is there to be taken for this one's.
-            self.response.fill(0);
-            let request = self.sealed.get(..size).unwrap_or_default();
+            let MessageMemory { sealed, response } = self.memory.borrow_mut();
+            response.fill(0);
+            let request = sealed.get(..size).unwrap_or_default();
             let extended = certificates.is_some();
-            let exchange = Exchange::new(request, &mut self.response, certificates.as_deref_mut());
+            let exchange = Exchange::new(request, response, certificates.as_deref_mut());
             let outcome = self.channel.exchange(exchange)?.outcome();
             // Every outcome is named: one that is not known yet does not compile.
             match (outcome, extended) {
@@ -398,8 +434,8 @@ impl<C: GuestChannel> GuestMessages<C> {
             State::Dead(cause) => return Err(*cause),
         };
         let sent = live.sent.as_ref().ok_or(Cause::Abandoned)?;
-        let (header, payload) =
-            Header::mut_from_prefix(&mut self.response).map_err(|_| Cause::Header)?;
+        let (header, payload) = Header::mut_from_prefix(&mut self.memory.borrow_mut().response)
+            .map_err(|_| Cause::Header)?;
         // Of this request's number and type, not of what the response says.
         let number = live.key.counter().checked_add(2).ok_or(Cause::UsedUp)?;
         let expected = Header::new(live.key.index(), number, sent.message_type.response(), 1, size);
@@ -417,7 +453,7 @@ impl<C: GuestChannel> GuestMessages<C> {
     /// The payload of the response that was opened last.
     fn payload<P: Payload>(&self) -> &[u8] {
         let end = Header::SIZE.saturating_add(usize::from(P::RESPONSE));
-        self.response.get(Header::SIZE..end).unwrap_or_default()
+        self.memory.borrow().response.get(Header::SIZE..end).unwrap_or_default()
     }
 
     fn take_report(
@@ -439,13 +475,13 @@ impl<C: GuestChannel> GuestMessages<C> {
     #[inline(never)]
     fn disable(&mut self, cause: Cause) -> Error {
         self.state = State::Dead(cause);
-        self.sealed.zeroize();
-        self.response.zeroize();
+        self.memory.borrow_mut().sealed.zeroize();
+        self.memory.borrow_mut().response.zeroize();
         Error::new(ErrorKind::Disabled(cause))
     }
 }
 
-impl<C> fmt::Debug for GuestMessages<C> {
+impl<C, M> fmt::Debug for GuestMessages<C, M> {
     /// Without keys.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.state {

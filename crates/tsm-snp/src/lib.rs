@@ -97,7 +97,7 @@ pub use bank::{Isolation, Manifest, SoftwareBank};
 pub use certificates::{Certificate, CertificateKind, CertificateTable, Encoding};
 pub use channel::{Event, Exchange, Exit, GuestChannel, Outcome};
 pub use error::{Cause, Error, ErrorKind};
-pub use guest::{Certificates, GuestMessages};
+pub use guest::{Certificates, GuestMessages, MessageMemory};
 pub use guid::Guid;
 pub use message::{DerivedKey, KeyRequest, ReportRequest, TscInfo};
 pub use privilege::{VmpckIndex, Vmpl};

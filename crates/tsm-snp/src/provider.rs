@@ -12,7 +12,7 @@ use crate::bank::SoftwareBank;
 use crate::bytes::copy;
 use crate::channel::GuestChannel;
 use crate::error::{Error, ErrorKind};
-use crate::guest::GuestMessages;
+use crate::guest::{GuestMessages, MessageMemory};
 use crate::message::ReportRequest;
 use crate::privilege::Vmpl;
 use crate::report::{REPORT_SIZE, Report};
@@ -39,7 +39,7 @@ impl<T: ReportSource + ?Sized> ReportSource for &mut T {
     }
 }
 
-impl<C: GuestChannel> ReportSource for GuestMessages<C> {
+impl<C: GuestChannel, M: BorrowMut<MessageMemory>> ReportSource for GuestMessages<C, M> {
     fn report(
         &mut self,
         request: &ReportRequest,

@@ -11,8 +11,8 @@ use common::{array, json, shared, unhex};
 use tsm_snp::message::{GuestFields, Header, RootKey};
 use tsm_snp::{
     Cause, Certificates, Error, ErrorKind, Event, Exchange, Exit, FirmwareStatus, GuestChannel,
-    GuestMessages, HostStatus, KeyRequest, MessageStatus, REPORT_SIZE, Report, ReportRequest,
-    SecretsPage, Vmpck, VmpckIndex, Vmpl,
+    GuestMessages, HostStatus, KeyRequest, MessageMemory, MessageStatus, REPORT_SIZE, Report,
+    ReportRequest, SecretsPage, Vmpck, VmpckIndex, Vmpl,
 };
 
 fn guest(schedule: impl IntoIterator<Item = Act>) -> GuestMessages<Host> {
@@ -306,6 +306,25 @@ fn a_key_is_handed_on() {
     let mut guest = guest(vec![Act::Busy(false); 9]);
     assert_eq!(ask(&mut guest, 1), Err(ErrorKind::Busy));
     assert_eq!(guest.into_key().unwrap_err().kind(), ErrorKind::InFlight);
+}
+
+/// Messages in memory of the caller's: the same conversation, and failure erases them there.
+#[test]
+fn messages_in_other_memory() {
+    let mut host = Host::new([Act::Honest, Act::Swallow]);
+    let mut key = host.firmware.keys[0];
+    let mut memory = MessageMemory::EMPTY;
+    let key = Vmpck::unused(VmpckIndex::ALL[0], &mut key);
+    let mut guest = GuestMessages::within(key, &mut host, &mut memory);
+    let mut out = [0; REPORT_SIZE];
+    guest.report(&request(1), &mut out).unwrap();
+    assert_eq!(out[0x50..0x90], [1; 64]);
+    let failed = guest.report(&request(2), &mut out).unwrap_err();
+    assert_eq!(failed.kind(), ErrorKind::Disabled(Cause::Sequence(0)));
+    let start: *const u8 = core::ptr::from_ref(&memory).cast();
+    // SAFETY: reads the bytes of a value that is borrowed, all of them initialised.
+    let byte = |at| unsafe { start.wrapping_add(at).read_volatile() };
+    assert!((0..size_of::<MessageMemory>()).all(|at| byte(at) == 0));
 }
 
 /// Looks at the memory where the key was: its bytes, and those of its schedule.

@@ -6,14 +6,15 @@ use bare::Job;
 use tsm_sim::snp::Throttle;
 use tsm_snp::ghcb::{GhcbChannel, Instruction, Mapped, SharedMemory as _};
 use tsm_snp::{
-    Error, ErrorKind, GuestMessages, REPORT_SIZE, Report, ReportRequest, SecretsPage, VmpckIndex,
-    Vmpl,
+    Error, ErrorKind, GuestMessages, MessageMemory, REPORT_SIZE, Report, ReportRequest,
+    SecretsPage, VmpckIndex, Vmpl,
 };
 
 use crate::{emulated_host, pages};
 
 /// The conversation, by the instruction.
-pub(crate) type Messages = GuestMessages<GhcbChannel<Instruction, Mapped>>;
+pub(crate) type Messages =
+    GuestMessages<GhcbChannel<Instruction, Mapped>, &'static mut MessageMemory>;
 
 /// What the adapter may use of the stack, in bytes.
 pub(crate) const BUDGET: Option<usize> = Some(3072);
@@ -22,8 +23,7 @@ pub(crate) const BUDGET: Option<usize> = Some(3072);
 pub(crate) const fn jobs<'m>() -> [Job<Start<'m>>; 5] {
     [
         Job { name: "register", run: register, budget: BUDGET },
-        // Moves a conversation, 3 KB.
-        Job { name: "converse", run: converse, budget: None },
+        Job { name: "converse", run: converse, budget: BUDGET },
         Job { name: "report", run: report, budget: BUDGET },
         Job { name: "report-busy", run: report_busy, budget: BUDGET },
         Job { name: "report-in-flight", run: report_in_flight, budget: BUDGET },
@@ -34,18 +34,20 @@ pub(crate) const fn jobs<'m>() -> [Job<Start<'m>>; 5] {
 pub(crate) struct Start<'m> {
     secrets: &'m mut SecretsPage,
     host: Option<(Instruction, [Mapped; 3])>,
+    memory: Option<&'static mut MessageMemory>,
     messages: &'m mut Option<Messages>,
     report: &'m mut [u8; REPORT_SIZE],
 }
 
 impl<'m> Start<'m> {
-    /// A secrets page, and room for the conversation and for a report.
+    /// A secrets page, and room for messages, for the conversation and for a report.
     pub(crate) const fn new(
         secrets: &'m mut SecretsPage,
+        memory: &'static mut MessageMemory,
         messages: &'m mut Option<Messages>,
         report: &'m mut [u8; REPORT_SIZE],
     ) -> Self {
-        Self { secrets, host: None, messages, report }
+        Self { secrets, host: None, memory: Some(memory), messages, report }
     }
 
     /// Asks for a report of this data, and looks whether it is one.
@@ -80,7 +82,8 @@ extern "C" fn converse(start: &mut Start<'_>) -> bool {
     let key = start.secrets.take(VmpckIndex::ALL[0]);
     let channel = GhcbChannel::new(host, ghcb, request, response);
     let (Ok(key), Ok(channel)) = (key, channel) else { return false };
-    *start.messages = Some(GuestMessages::new(key, channel));
+    let Some(memory) = start.memory.take() else { return false };
+    *start.messages = Some(GuestMessages::within(key, channel, memory));
     start.secrets.take(VmpckIndex::ALL[0]).is_err()
 }
 

@@ -31,7 +31,7 @@ use bare::{
 use tsm_core::hex::Hex;
 use tsm_core::{Algorithm, Digest};
 use tsm_snp::ghcb::Instruction;
-use tsm_snp::{Cause, REPORT_SIZE, SecretsPage};
+use tsm_snp::{Cause, MessageMemory, REPORT_SIZE, SecretsPage};
 
 use crate::bank::{Bank, NONCE};
 use crate::conversation::{Messages, Start};
@@ -68,6 +68,8 @@ static MEASURED: Once<StackMemory<2048>> = Once::new(StackMemory::NEW);
 static SECRETS: Once<Page> = Once::new(Page::ZEROS);
 /// The conversation, which stays where it is made.
 static MESSAGES: Once<Option<Messages>> = Once::new(None);
+/// Its messages.
+static MEMORY: Once<MessageMemory> = Once::new(MessageMemory::EMPTY);
 /// The provider's report.
 static REPORT: Once<[u8; REPORT_SIZE]> = Once::new([0; REPORT_SIZE]);
 /// A report and the bank's manifest.
@@ -76,21 +78,31 @@ static EVIDENCE: Once<Page> = Once::new(Page::ZEROS);
 /// Ring 3: the guest.
 extern "C" fn guest() -> ! {
     detect(3);
-    let (Some(stack), Some(secrets), Some(place), Some(report), Some(evidence), Some(log)) = (
+    let (
+        Some(stack),
+        Some(secrets),
+        Some(memory),
+        Some(place),
+        Some(report),
+        Some(evidence),
+        Some(log),
+    ) = (
         MEASURED.take(),
         SECRETS.take(),
+        MEMORY.take(),
         MESSAGES.take(),
         REPORT.take(),
         EVIDENCE.take(),
         log_page(),
-    ) else {
+    )
+    else {
         failed("memory is taken");
     };
     let mut stack = MeasuredStack::new(stack);
     emulated_host::launch(&mut secrets.0);
     let key = erased::first_key(&secrets.0);
 
-    let mut start = Start::new(SecretsPage::of(&mut secrets.0), place, &mut *report);
+    let mut start = Start::new(SecretsPage::of(&mut secrets.0), memory, place, &mut *report);
     let worst = run_all(&mut stack, "", &conversation::jobs(), &mut start);
     let Some(messages) = place else {
         failed("no conversation");
