@@ -65,14 +65,17 @@ impl<'t> CertificateTable<'t> {
             if end > bytes.len() {
                 return Err(Error::at(ErrorKind::Range, at));
             }
-            if start < content {
+            // An entry without bytes is an empty slot, wherever it points.
+            let is_empty = start == end;
+            if start < content && !is_empty {
                 return Err(Error::at(ErrorKind::Overlap, at));
             }
             for (other, other_start, other_end) in table.places().take(number) {
                 if other == guid {
                     return Err(Error::at(ErrorKind::Duplicate, at));
                 }
-                if start < other_end && other_start < end {
+                let are_there = !is_empty && other_start != other_end;
+                if are_there && start < other_end && other_start < end {
                     return Err(Error::at(ErrorKind::Overlap, at));
                 }
             }
@@ -272,6 +275,21 @@ mod tests {
         }
         assert_eq!(refusal(&[0; 23]), (ErrorKind::Unterminated, Some(0)));
         assert_eq!(refusal(&[1; 24 * 3]), (ErrorKind::Unterminated, Some(72)));
+    }
+
+    /// Wherever an empty slot points, the other entries are read.
+    #[test]
+    fn empty_slots() {
+        for offset in [0, 47, 72, 75, 200] {
+            for entries in [[(VCEK, 72, 10), (ASK, offset, 0)], [(ASK, offset, 0), (VCEK, 72, 10)]]
+            {
+                let bytes = table(&entries, 200);
+                let table = CertificateTable::parse(&bytes).unwrap();
+                assert_eq!(table.find(VCEK).unwrap().as_bytes(), [0xAB; 10]);
+                assert_eq!(table.find(ASK).unwrap().as_bytes(), []);
+            }
+        }
+        assert_eq!(refusal(&table(&[(ASK, 201, 0)], 200)), (ErrorKind::Range, Some(0)));
     }
 
     #[test]

@@ -201,7 +201,9 @@ impl ErrorKind {
             Self::SecretsVersion(_) => "unknown version of the secrets page:",
             Self::Counter => "the secrets page tells of a message in flight; the key is unusable",
             Self::Disabled(_) => "the key is destroyed, restart the guest for new ones;",
-            Self::InFlight => "a message is in flight; settle it before the key is handed on",
+            Self::InFlight => {
+                "a message was in flight and could not be settled: the key is erased; settle it, waiting longer for a busy host, before the key is handed on"
+            }
             Self::Busy => "the host is busy, still in flight; repeat the same request later",
             Self::Message(_) => "the firmware refused the request:",
             Self::NotAsAsked => "the firmware answered something else than was asked",
@@ -261,7 +263,7 @@ impl provider::Error for Error {
     fn kind(&self) -> Refusal {
         match self.kind {
             ErrorKind::NotAnSnpGuest | ErrorKind::NotPrivileged => Refusal::Unavailable,
-            ErrorKind::Busy | ErrorKind::InFlight | ErrorKind::NotSent => Refusal::Busy,
+            ErrorKind::Busy | ErrorKind::NotSent => Refusal::Busy,
             ErrorKind::Refused(kind) => kind,
             ErrorKind::Misaligned
             | ErrorKind::Overlapping
@@ -270,6 +272,7 @@ impl provider::Error for Error {
             | ErrorKind::NoKey
             | ErrorKind::SecretsVersion(_)
             | ErrorKind::Counter
+            | ErrorKind::InFlight
             | ErrorKind::Disabled(_)
             | ErrorKind::Message(_)
             | ErrorKind::NotAsAsked => Refusal::Failed,

@@ -257,11 +257,15 @@ impl<C: GuestChannel, M: BorrowMut<MessageMemory>> GuestMessages<C, M> {
     }
 
     /// Gives the key back, to be handed on ([`SecretsPage::put_back`](crate::SecretsPage::put_back)).
+    /// A message that is in flight is [settled](Self::settle) first.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::InFlight`] if a message is: the key is erased then. [`ErrorKind::Disabled`].
-    pub fn into_key(self) -> Result<Vmpck, Error> {
+    /// [`ErrorKind::InFlight`] if that cannot be: the key is erased then, so settle it before if the
+    /// host may be busy for longer. [`ErrorKind::Disabled`].
+    pub fn into_key(mut self) -> Result<Vmpck, Error> {
+        // Whatever comes of it stands in the state.
+        let _ = self.settle();
         match self.state {
             State::Live(Live { key, sent: None, .. }) => Ok(key),
             State::Live(Live { sent: Some(_), .. }) => Err(Error::new(ErrorKind::InFlight)),
@@ -438,7 +442,11 @@ impl<C: GuestChannel, M: BorrowMut<MessageMemory>> GuestMessages<C, M> {
             .map_err(|_| Cause::Header)?;
         // Of this request's number and type, not of what the response says.
         let number = live.key.counter().checked_add(2).ok_or(Cause::UsedUp)?;
-        let expected = Header::new(live.key.index(), number, sent.message_type.response(), 1, size);
+        // Nobody says which version the answer to a newer request has: 1, as all others, or the
+        // request's. The tag covers it; to guess wrong would cost the key.
+        let version = if header.message_version == sent.version { sent.version } else { 1 };
+        let expected =
+            Header::new(live.key.index(), number, sent.message_type.response(), version, size);
         header.check(&expected)?;
         if header.message_size != expected.message_size {
             return Err(Cause::MessageSize(header.message_size.get()));

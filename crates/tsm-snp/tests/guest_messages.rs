@@ -122,6 +122,34 @@ fn one_after_the_other() {
     assert_eq!(numbers, (0..23).map(|n| 2 * n + 1).collect::<Vec<_>>());
 }
 
+/// The answer to a newer request has version 1 or the request's; no other, and no newer one than was
+/// asked for.
+#[test]
+fn versions_of_answers() {
+    let firmware = Firmware::new();
+    let older = KeyRequest::new(
+        RootKey::Endorsement(Default::default()),
+        GuestFields::MEASUREMENT,
+        Vmpl::VMPL1,
+    );
+    let newer = older.launch_mitigation_vector(1);
+    let mut answer = vec![0; 64];
+    answer[32..].copy_from_slice(&[0x5E; 32]);
+    for (request, version, good) in
+        [(older, 1, true), (older, 2, false), (newer, 1, true), (newer, 2, true), (newer, 3, false)]
+    {
+        let response = firmware.seal_version(version, 0, 2, 4, &answer);
+        let mut recorded = Recorded { request: Vec::new(), response };
+        let mut key = firmware.keys[0];
+        let key = Vmpck::unused(VmpckIndex::ALL[0], &mut key);
+        let mut guest = GuestMessages::new(key, &mut recorded);
+        let derived = guest.derive_key(&request).map(|key| *key.as_bytes());
+        let disabled = ErrorKind::Disabled(Cause::Header);
+        let expected = if good { Ok([0x5E; 32]) } else { Err(disabled) };
+        assert_eq!(derived.map_err(|error| error.kind()), expected, "{version}");
+    }
+}
+
 /// The firmware's own refusal is an answer: the key goes on.
 #[test]
 fn refused_by_the_firmware() {
@@ -303,9 +331,13 @@ fn a_key_is_handed_on() {
         assert_eq!(ask(&mut guest, 2), Ok([2; 64]));
         SecretsPage::of(&mut page).put_back(guest.into_key().unwrap());
     }
-    let mut guest = guest(vec![Act::Busy(false); 9]);
-    assert_eq!(ask(&mut guest, 1), Err(ErrorKind::Busy));
-    assert_eq!(guest.into_key().unwrap_err().kind(), ErrorKind::InFlight);
+    // What is in flight is settled, if the host lets it.
+    let mut busy = guest(vec![Act::Busy(false); 5]);
+    assert_eq!(ask(&mut busy, 1), Err(ErrorKind::Busy));
+    assert_eq!(busy.into_key().unwrap().counter(), 2);
+    let mut busier = guest(vec![Act::Busy(false); 9]);
+    assert_eq!(ask(&mut busier, 1), Err(ErrorKind::Busy));
+    assert_eq!(busier.into_key().unwrap_err().kind(), ErrorKind::InFlight);
 }
 
 /// Messages in memory of the caller's: the same conversation, and failure erases them there.

@@ -273,6 +273,11 @@ fn svsm_manifests() {
     let EndorsementKeyKind::Rsa { bits, exponent, modulus } = key.kind else { panic!("{key:?}") };
     assert_eq!((bits, exponent, modulus.len(), key.name_algorithm), (2048, 0, 256, 0x0B));
     assert_eq!((key.policy.len(), key.policy[0], key.policy[31]), (32, 0x83, 0xAA));
+    // Another scheme without a hash (RSAES) in the place of none.
+    let mut rsaes = vtpm.clone();
+    assert_eq!(rsaes[48..50], [0, 0x10]);
+    rsaes[49] = 0x15;
+    assert_eq!(EndorsementKey::parse(&rsaes).unwrap().kind, key.kind);
     for size in 0..vtpm.len() {
         assert_eq!(EndorsementKey::parse(&vtpm[..size]).unwrap_err().kind(), ErrorKind::Truncated);
     }

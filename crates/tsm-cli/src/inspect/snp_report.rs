@@ -3,7 +3,7 @@
 
 use tsm_core::hex::Hex;
 use tsm_snp::report::{self, GuestPolicy, PlatformInfo, SigningKey};
-use tsm_snp::{ErrorKind, Report};
+use tsm_snp::{ErrorKind, Manifest, Report};
 
 use super::model::{Fields, Finding, Inspection, Malformed, Section, is_zero, number, offset};
 use super::snp::{self, part};
@@ -13,20 +13,29 @@ const TITLE: &str = "SEV-SNP attestation report";
 
 pub(super) use crate::evidence::snp::VERSIONS;
 
-/// Whether it looks like a report: of the size and with a beginning that no log has, or with more of
-/// a report's beginning and of another size.
+/// Whether it looks like a report: of the size and with a beginning that no log has, with a bank's
+/// manifest behind it, or with more of a report's beginning and of another size. Bits that are reserved
+/// today may be set tomorrow: no single one decides about a report of the size.
 pub(super) fn is_one(bytes: &[u8]) -> bool {
     let word = |at| number(part(bytes, at, 4));
+    if bytes.len() <= Report::REPORT_DATA || !(2..=9).contains(&word(0)) {
+        return false;
+    }
+    let behind = bytes.get(Report::SIZE..).unwrap_or_default();
+    if behind.starts_with(&Manifest::SERVICE.mixed_bytes()) {
+        return true;
+    }
     // No log has a number of a register, a type of event and zeros where digests are.
-    let begins = bytes.len() > Report::REPORT_DATA
-        && (2..=9).contains(&word(0))
-        && is_zero(part(bytes, Report::POLICY + 4, 4))
-        && is_zero(part(bytes, Report::KEY_INFO + 4, 4));
+    let policy_ends = is_zero(part(bytes, Report::POLICY + 4, 4));
+    let reserved = is_zero(part(bytes, Report::KEY_INFO + 4, 4));
+    if bytes.len() == Report::SIZE {
+        return policy_ends || reserved;
+    }
     let policy = GuestPolicy(number(part(bytes, Report::POLICY, 8)));
     let is_plain = policy.contains(GuestPolicy::RESERVED_ONE)
         && matches!(u32::try_from(word(Report::VMPL)), Ok(0..=3 | Report::HOST))
         && word(Report::SIGNATURE_ALGORITHM) == 1;
-    begins && (bytes.len() == Report::SIZE || is_plain)
+    policy_ends && reserved && is_plain
 }
 
 pub(super) fn inspect(bytes: &[u8]) -> Inspection {

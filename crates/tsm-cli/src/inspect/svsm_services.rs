@@ -39,6 +39,8 @@ pub(super) fn inspect(bytes: &[u8]) -> Inspection {
         fields.add("length", size, number(size), "bytes");
         let base = offset(bytes, service.manifest);
         let sections = match service.guid {
+            // An SVSM lists services that have none with an empty one.
+            _ if service.manifest.is_empty() => Ok(Vec::new()),
             VTPM_SERVICE => svsm_vtpm::sections(bytes, service.manifest),
             Manifest::SERVICE => snp_bank::sections(bytes, service.manifest, &mut found.findings),
             _ => {

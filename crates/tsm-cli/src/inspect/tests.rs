@@ -49,6 +49,24 @@ fn hostile_bytes() {
     assert!(look(b"CCEL").error.is_some() && look(&[0x81, 0, 0, 0]).error.is_some());
 }
 
+/// A bit that is reserved today does not make a report something else.
+#[test]
+fn reserved_bits_of_reports() {
+    let mut machine = SnpMachine::new("inspect");
+    let mut evidence = vec![0; machine.as_reporter().unwrap().report_size()];
+    machine.as_reporter().unwrap().report(b"nonce", &mut evidence).unwrap();
+    let (report, all) = (&evidence[..tsm_snp::REPORT_SIZE], &evidence[..]);
+    // Bit 17 of POLICY is one, its upper half zero; so is what stands behind KEY_INFO.
+    for (at, flip) in [(0x0A, 2), (0x0C, 1), (0x4C, 1)] {
+        for (bytes, kind) in [(report, "snp-report"), (all, "snp-report-bank")] {
+            let mut changed = bytes.to_vec();
+            changed[at] ^= flip;
+            let found = look(&changed);
+            assert_eq!((found.kind, found.error.is_none()), (kind, true), "{at:#x}");
+        }
+    }
+}
+
 /// A quote of version 5 can be an enclave's.
 #[test]
 fn enclaves() {

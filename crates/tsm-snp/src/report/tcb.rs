@@ -111,7 +111,9 @@ impl Tcb {
 impl PartialOrd for Tcb {
     fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
         match (self.below(other), other.below(self)) {
-            (None, None) => Some(Ordering::Equal),
+            // Bytes that no generation uses are compared by nobody: what differs in them alone is
+            // neither equal nor in an order.
+            (None, None) => (self == other).then_some(Ordering::Equal),
             (Some(_), None) => Some(Ordering::Less),
             (None, Some(_)) => Some(Ordering::Greater),
             (Some(_), Some(_)) => None,
@@ -187,6 +189,11 @@ mod tests {
         assert_eq!(tcb(1, 2).below(&tcb(2, 1)), Some(Component::BootLoader));
         let with_fmc = Tcb::new(Some(0), 1, 0, 2, 9);
         assert_eq!(tcb(1, 2).partial_cmp(&with_fmc), None);
+        // Neither equal nor in an order, as `==` says.
+        let odd = TcbVersion([1, 0, 9, 0, 0, 0, 2, 9]).of(Generation::Milan);
+        let plain = TcbVersion([1, 0, 0, 0, 0, 0, 2, 9]).of(Generation::Milan);
+        assert_eq!((odd == plain, odd.partial_cmp(&plain)), (false, None));
+        assert_eq!(odd.partial_cmp(&odd), Some(Ordering::Equal));
         assert!(TcbVersion([1; 8]).is_at_most(TcbVersion([1, 1, 1, 1, 1, 1, 1, 2])));
         assert!(!TcbVersion([2, 0, 0, 0, 0, 0, 0, 0]).is_at_most(TcbVersion([1; 8])));
         assert!(TcbVersion([0, 0, 0, 5, 0, 0, 0, 0]).of(Generation::Genoa).has_unknown_bytes());

@@ -196,7 +196,7 @@ impl AttestRequest {
     /// # Errors
     ///
     /// [`ErrorKind::Size`], [`ErrorKind::Reserved`], [`ErrorKind::Value`] for a nonce that is not of
-    /// 64 bytes or buffers that do not begin at a page.
+    /// 64 bytes or crosses a page, or buffers that do not begin at one.
     pub fn parse(bytes: &[u8]) -> Result<Self, Error> {
         if bytes.len() != Self::SERVICES_SIZE && bytes.len() != size_of::<Self>() {
             return Err(Error::at(ErrorKind::Size, bytes.len()));
@@ -209,6 +209,10 @@ impl AttestRequest {
         }
         if usize::from(whole.nonce_size.get()) != NONCE_SIZE {
             return Err(Error::at(ErrorKind::Value, offset_of!(Self, nonce_size)));
+        }
+        // Who serves it maps one page.
+        if whole.nonce.get() & 0xFFF > 0xFC0 {
+            return Err(Error::at(ErrorKind::Value, offset_of!(Self, nonce)));
         }
         for (address, at) in [(whole.report, 0), (whole.manifest, offset_of!(Self, manifest))] {
             if !GuestPhysical(address.get()).is_aligned(4096) {
@@ -308,5 +312,9 @@ mod tests {
             bytes[at] ^= 1;
         }
         assert_eq!(AttestRequest::parse(&bytes[..0x50]).unwrap_err().kind(), ErrorKind::Size);
+        for (nonce, good) in [(0x1FC0, true), (0x1FC1, false), (0x1FF0, false)] {
+            let request = AttestRequest::new(GuestPhysical(nonce), (page(1), 9), (page(2), 8));
+            assert_eq!(AttestRequest::parse(request.as_bytes()).is_ok(), good, "{nonce:#x}");
+        }
     }
 }

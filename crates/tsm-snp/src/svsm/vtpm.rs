@@ -51,6 +51,7 @@ pub enum EndorsementKeyKind<'m> {
 const RSA: u16 = 1;
 const ECC: u16 = 0x23;
 const NULL: u16 = 0x10;
+const RSAES: u16 = 0x15;
 
 impl<'m> EndorsementKey<'m> {
     /// Reads a public area, which must be all of `bytes`.
@@ -117,7 +118,8 @@ fn sized<'m>(rest: &mut &'m [u8]) -> Option<&'m [u8]> {
 
 /// A scheme, with its hash unless it is none.
 fn scheme(rest: &mut &[u8]) -> Option<()> {
-    if short(rest)? != NULL {
+    // RSAES has no details, every other scheme has a hash.
+    if !matches!(short(rest)?, NULL | RSAES) {
         short(rest)?;
     }
     Some(())

@@ -47,9 +47,21 @@ impl Firmware {
 
     /// A sealed message.
     pub fn seal(&self, key: usize, sequence: u64, kind: u8, payload: &[u8]) -> Vec<u8> {
+        self.seal_version(1, key, sequence, kind, payload)
+    }
+
+    /// The same with another version of the message.
+    pub fn seal_version(
+        &self,
+        version: u8,
+        key: usize,
+        sequence: u64,
+        kind: u8,
+        payload: &[u8],
+    ) -> Vec<u8> {
         let mut page = vec![0; 4096];
         page[0x20..0x28].copy_from_slice(&sequence.to_le_bytes());
-        page[0x30..0x36].copy_from_slice(&[1, 1, 0x60, 0, kind, 1]);
+        page[0x30..0x36].copy_from_slice(&[1, 1, 0x60, 0, kind, version]);
         page[0x36..0x38].copy_from_slice(&(payload.len() as u16).to_le_bytes());
         page[0x3C] = key as u8;
         let (header, rest) = page.split_at_mut(0x60);
