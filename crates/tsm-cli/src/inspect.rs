@@ -24,6 +24,10 @@ mod tdx;
 mod tdx_quote;
 mod tdx_report;
 
+pub(crate) use snp_bank::is_one as is_snp_bank;
+pub(crate) use snp_report::is_one as is_snp_report;
+pub(crate) use svsm_services::is_one as is_svsm_services;
+
 use std::path::Path;
 
 use tsm_snp::Report;
@@ -48,11 +52,6 @@ pub(crate) fn run(command: &args::Inspect) -> Result {
         Some(Failure::usage(format!("{}: {what}{}", file.display(), error.text)))
     };
     all.iter().find_map(malformed).map_or(Ok(Verdict::Holds), Err)
-}
-
-/// Whether bytes look like a report of SEV-SNP, perhaps with something behind it.
-pub(crate) fn is_snp_report(bytes: &[u8]) -> bool {
-    snp_report::is_one(bytes)
 }
 
 /// What is odd in a report of SEV-SNP: a word for it, and a text.

@@ -31,18 +31,17 @@ pub(crate) enum Kind {
 
 impl Kind {
     pub(crate) fn of(bytes: &[u8]) -> Option<Self> {
-        let is_manifest = |bytes: &[u8]| bytes.starts_with(&Manifest::SERVICE.mixed_bytes());
-        if is_manifest(bytes) {
+        if inspect::is_snp_bank(bytes) {
             return Some(Self::Manifest);
         }
-        if bytes.starts_with(&ServicesManifest::GUID.mixed_bytes()) {
+        if inspect::is_svsm_services(bytes) {
             return Some(Self::Services);
         }
         if !inspect::is_snp_report(bytes) {
             return None;
         }
         let behind = bytes.get(Report::SIZE..).unwrap_or_default();
-        Some(if is_manifest(behind) { Self::ReportAndManifest } else { Self::Report })
+        Some(if inspect::is_snp_bank(behind) { Self::ReportAndManifest } else { Self::Report })
     }
 
     /// Whether the report is in another file.

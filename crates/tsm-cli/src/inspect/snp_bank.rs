@@ -11,7 +11,7 @@ use super::svsm_services;
 const KIND: &str = "snp-bank";
 const TITLE: &str = "manifest of a software register bank";
 
-pub(super) fn is_one(bytes: &[u8]) -> bool {
+pub(crate) fn is_one(bytes: &[u8]) -> bool {
     bytes.starts_with(&Manifest::SERVICE.mixed_bytes())
 }
 

@@ -3,10 +3,11 @@
 
 use tsm_core::hex::Hex;
 use tsm_snp::report::{self, GuestPolicy, PlatformInfo, SigningKey};
-use tsm_snp::{ErrorKind, Manifest, Report};
+use tsm_snp::{ErrorKind, Report};
 
 use super::model::{Fields, Finding, Inspection, Malformed, Section, is_zero, number, offset};
 use super::snp::{self, part};
+use super::snp_bank;
 
 const KIND: &str = "snp-report";
 const TITLE: &str = "SEV-SNP attestation report";
@@ -16,13 +17,13 @@ pub(super) use crate::evidence::snp::VERSIONS;
 /// Whether it looks like a report: of the size and with a beginning that no log has, with a bank's
 /// manifest behind it, or with more of a report's beginning and of another size. Bits that are reserved
 /// today may be set tomorrow: no single one decides about a report of the size.
-pub(super) fn is_one(bytes: &[u8]) -> bool {
+pub(crate) fn is_one(bytes: &[u8]) -> bool {
     let word = |at| number(part(bytes, at, 4));
     if bytes.len() <= Report::REPORT_DATA || !(2..=9).contains(&word(0)) {
         return false;
     }
     let behind = bytes.get(Report::SIZE..).unwrap_or_default();
-    if behind.starts_with(&Manifest::SERVICE.mixed_bytes()) {
+    if snp_bank::is_one(behind) {
         return true;
     }
     // No log has a number of a register, a type of event and zeros where digests are.

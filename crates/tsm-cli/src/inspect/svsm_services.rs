@@ -14,7 +14,7 @@ const TITLE: &str = "manifest of an SVSM's services";
 /// Bytes of the header, and of an entry.
 const ENTRY: usize = 24;
 
-pub(super) fn is_one(bytes: &[u8]) -> bool {
+pub(crate) fn is_one(bytes: &[u8]) -> bool {
     bytes.starts_with(&ServicesManifest::GUID.mixed_bytes())
 }
 
